@@ -1,0 +1,26 @@
+"""Prepares a dataset for training: `python -m experiments.build_dataset --manual_dir=DIR`."""
+
+from pathlib import Path
+
+from absl import flags
+
+from experiments import app
+from liverjax.workflows import build_dataset
+
+_DATASET = flags.DEFINE_enum("dataset", "ircadb", build_dataset.DATASETS, "What to build.")
+_MANUAL_DIR = flags.DEFINE_string(
+    "manual_dir", None, "Folder with the patients as downloaded, packed or unpacked.", required=True
+)
+_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder for prepared datasets.")
+_REBUILD = flags.DEFINE_bool("rebuild", False, "Builds anew and replaces what was prepared.")
+
+
+def main() -> None:
+    summary = build_dataset.build_dataset(
+        _DATASET.value, Path(_MANUAL_DIR.value), Path(_DATA_DIR.value), rebuild=_REBUILD.value
+    )
+    print(build_dataset.format_summary(summary))
+
+
+if __name__ == "__main__":
+    app.run(main)

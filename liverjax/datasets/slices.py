@@ -1,0 +1,98 @@
+"""What a dataset holds: one example per axial slice, and one summary per patient."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from liverjax.errors import InputError
+from liverjax.labels import liver_mask, tumor_mask
+from liverjax.volume import Geometry, Volume
+
+
+@dataclasses.dataclass
+class PatientSummary:
+    """What a prepared dataset knows of a patient without reading a slice.
+
+    Attributes:
+        fingerprint: of the files that the patient was read from.
+        height, width: of every slice, in pixels.
+        slices: how many there are.
+        liver_slices: how many of them hold liver or tumour.
+        liver_voxels: liver with its tumours.
+        tumor_voxels: tumours.
+    """
+
+    fingerprint: str
+    height: int = 0
+    width: int = 0
+    slices: int = 0
+    liver_slices: int = 0
+    liver_voxels: int = 0
+    tumor_voxels: int = 0
+
+    def add(self, example: Mapping[str, Any]) -> None:
+        """Counts one of `slice_examples`."""
+        self.height, self.width = example["label"].shape[:2]
+        self.slices += 1
+        self.liver_slices += example["liver_pixels"] > 0
+        self.liver_voxels += example["liver_pixels"]
+        self.tumor_voxels += example["tumor_pixels"]
+
+
+def slice_examples(patient: str, volume: Volume, labels: np.ndarray) -> Iterator[dict[str, Any]]:
+    """The slices of a patient in order, each with what it takes to put the volume together again.
+
+    Args:
+        patient: name of the patient's split.
+        volume: axial, its axes along head, back and left.
+        labels: uint8 [D, H, W] on the grid of `volume`.
+
+    Yields:
+        image int16 [H, W, 1] in HU; label uint8 [H, W, 1]; patient; slice_index from 0; spacing
+        float32 [3], mm along (z, y, x); position float32 [3], LPS mm of the slice's first voxel;
+        liver_pixels (tumours included) and tumor_pixels.
+
+    Raises:
+        InputError: the labels are on another grid, the spacing is not known, or the volume is not
+            axial, which spacing and position alone cannot tell.
+    """
+    if labels.shape != volume.hu.shape:
+        raise InputError(
+            f"{patient}: the CT has shape {volume.hu.shape}, its labels {labels.shape}"
+        )
+    affine, spacing = volume.geometry.affine, volume.geometry.spacing
+    if spacing is None:
+        raise InputError(f"{patient}: the voxel size is not known, so it cannot be in a dataset")
+    x, y, z = affine[:3, 3].tolist()
+    if not Geometry.from_axes((x, y, z), spacing).matches(volume.geometry):
+        raise InputError(
+            f"{patient}: expected axial slices from feet to head, rows from front to back and "
+            f"columns from right to left, found the axes {affine[:3, :3].T.tolist()}"
+        )
+    for index, (image, label) in enumerate(zip(volume.hu, labels, strict=True)):
+        yield {
+            "image": image[..., None],
+            "label": label[..., None],
+            "patient": patient,
+            "slice_index": index,
+            "spacing": np.array(spacing, dtype=np.float32),
+            "position": np.array((x, y, z + index * spacing[0]), dtype=np.float32),
+            "liver_pixels": int(np.count_nonzero(liver_mask(label))),
+            "tumor_pixels": int(np.count_nonzero(tumor_mask(label))),
+        }
+
+
+def changes(prepared: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """How the fingerprints of the patients found differ from those of a prepared dataset's.
+
+    Returns:
+        Lines such as "changed: patient04, patient17"; empty where they are equal.
+    """
+    kinds = {
+        "added": [p for p in found if p not in prepared],
+        "removed": [p for p in prepared if p not in found],
+        "changed": [p for p in found if p in prepared and found[p] != prepared[p]],
+    }
+    return [f"{kind}: {', '.join(sorted(names))}" for kind, names in kinds.items() if names]

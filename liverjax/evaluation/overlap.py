@@ -1,0 +1,71 @@
+"""Overlap of two segmentations of one patient, with every empty case given a meaning."""
+
+import dataclasses
+
+import numpy as np
+
+from liverjax.errors import InputError
+from liverjax.volume import Geometry, Segmentation, check_same_grid
+
+
+@dataclasses.dataclass(frozen=True)
+class PatientScore:
+    """Agreement of one patient's prediction with the reference.
+
+    Attributes:
+        patient: the name the patient goes by in tables.
+        liver_dice: of the liver with its tumours; None where the reference has no liver.
+        tumor_dice: None where the reference has no tumour.
+        tumor_false_positive_ml: predicted tumour outside the reference tumour in mL, given for
+            every patient, so that what is found in a healthy liver is not lost with its Dice;
+            None only where the voxel size is not known.
+    """
+
+    patient: str
+    liver_dice: float | None
+    tumor_dice: float | None
+    tumor_false_positive_ml: float | None
+
+
+def dice(prediction: np.ndarray, reference: np.ndarray) -> float | None:
+    """Dice coefficient `2 |P & R| / (|P| + |R|)` (Dice 1945) of two boolean masks of one shape.
+
+    The empty cases:
+        reference empty (whatever the prediction): None. There is nothing to overlap with, and
+            neither 1 nor 0 would be a measurement; see `PatientScore.tumor_false_positive_ml`.
+        only the prediction empty: 0.0, the structure was missed.
+
+    Raises:
+        InputError: the masks differ in shape.
+    """
+    if prediction.shape != reference.shape:
+        raise InputError(
+            f"the prediction has shape {prediction.shape}, the reference {reference.shape}"
+        )
+    reference_voxels = np.count_nonzero(reference)
+    if reference_voxels == 0:
+        return None
+    shared = np.count_nonzero(np.logical_and(prediction, reference))
+    return 2.0 * shared / (np.count_nonzero(prediction) + reference_voxels)
+
+
+def volume_ml(mask: np.ndarray, geometry: Geometry) -> float | None:
+    """Volume in mL of a boolean mask [D, H, W]; None where the voxel size is not known."""
+    voxel_ml = geometry.voxel_ml
+    return None if voxel_ml is None else np.count_nonzero(mask) * voxel_ml
+
+
+def score_patient(patient: str, prediction: Segmentation, reference: Segmentation) -> PatientScore:
+    """Scores one patient's prediction; see `PatientScore` and `dice` for the empty cases.
+
+    Raises:
+        InputError: the two lie on different grids; names the patient.
+    """
+    check_same_grid(prediction, reference, (f"{patient}: prediction", "reference"))
+    false_positive = np.logical_and(prediction.tumor, np.logical_not(reference.tumor))
+    return PatientScore(
+        patient=patient,
+        liver_dice=dice(prediction.liver, reference.liver),
+        tumor_dice=dice(prediction.tumor, reference.tumor),
+        tumor_false_positive_ml=volume_ml(false_positive, reference.geometry),
+    )

@@ -1,0 +1,111 @@
+"""From network probabilities to masks, on the host.
+
+Masks are boolean [D, H, W] with axial slices along the first axis. Every function gives a new
+array, and an empty mask for an empty one.
+"""
+
+from typing import Final
+
+import cc3d
+import numpy as np
+from scipy import ndimage
+
+from liverjax.errors import InputError
+
+# Voxels that touch at a face, an edge or a corner are one piece: a thin lobe that runs
+# obliquely through thick slices must not be cut off.
+_CONNECTIVITY: Final = 26
+# Face neighbours within the axial slice, none in the slices above and below.
+_IN_PLANE = [[[0] * 3] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0] * 3] * 3]
+_Box = tuple[slice, slice, slice]
+
+
+def largest_component(mask: np.ndarray) -> np.ndarray:
+    """The largest 26-connected piece of `mask`; of equal ones the first in array order."""
+    kept = np.zeros(mask.shape, dtype=bool)
+    box = _bounding_box(mask)
+    if box is not None:
+        pieces, sizes = _components(mask[box])
+        kept[box] = pieces == np.argmax(sizes)
+    return kept
+
+
+def fill_holes(mask: np.ndarray) -> np.ndarray:
+    """`mask` with every hole filled that is closed within its axial slice.
+
+    A hole is background that no path through pixel edges leads out of to the slice's border.
+    This also fills every cavity that is closed in 3D, since a path within a slice is a path
+    in the volume; and it fills what is only open to the slices above and below, such as a
+    vessel or a tumour that the liver surrounds. A notch that is open in its slice stays.
+    """
+    filled = np.zeros(mask.shape, dtype=bool)
+    box = _bounding_box(mask)
+    if box is not None:
+        regions, count = ndimage.label(np.logical_not(mask[box]), structure=_IN_PLANE)
+        outside = np.zeros(count + 1, dtype=bool)
+        for edge in (regions[:, 0], regions[:, -1], regions[:, :, 0], regions[:, :, -1]):
+            outside[edge] = True
+        outside[0] = False  # the mask itself
+        filled[box] = np.logical_not(outside[regions])
+    return filled
+
+
+def liver_from_probability(probability: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Liver mask: the largest piece of at least `threshold`, with its holes filled.
+
+    Args:
+        probability: [D, H, W], of the liver with its tumours.
+        threshold: from which probability on a voxel counts.
+    """
+    return fill_holes(largest_component(probability >= threshold))
+
+
+def tumor_from_probability(
+    probability: np.ndarray, liver: np.ndarray, threshold: float = 0.5, min_voxels: int = 10
+) -> np.ndarray:
+    """Tumour mask: the pieces of at least `threshold` inside the liver, specks removed.
+
+    Args:
+        probability: [D, H, W].
+        liver: boolean [D, H, W].
+        threshold: from which probability on a voxel counts.
+        min_voxels: 26-connected pieces of fewer voxels are dropped. At common CT resolutions
+            the default is a tumour of 2 to 4 mm, too small to be told from noise.
+
+    Raises:
+        InputError: the two arrays differ in shape.
+    """
+    if probability.shape != liver.shape:
+        raise InputError(
+            f"tumour probability has shape {probability.shape}, liver mask {liver.shape}"
+        )
+    tumor = np.zeros(liver.shape, dtype=bool)
+    box = _bounding_box(liver)
+    if box is not None:
+        candidates = np.logical_and(probability[box] >= threshold, liver[box])
+        pieces, sizes = _components(candidates)
+        tumor[box] = (sizes >= max(min_voxels, 1))[pieces]
+    return tumor
+
+
+def _bounding_box(mask: np.ndarray) -> _Box | None:
+    """The smallest box around the true voxels, or None: most of a CT is not liver."""
+    if not mask.any():
+        return None
+    sides = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        found = np.flatnonzero(mask.any(axis=others))
+        sides.append(slice(int(found[0]), int(found[-1]) + 1))
+    return sides[0], sides[1], sides[2]
+
+
+def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pieces of `mask` numbered from 1 on, [D, H, W], and the size of each number.
+
+    The background is number 0 and is given size 0, so that it never wins or stays.
+    """
+    pieces = cc3d.connected_components(mask, connectivity=_CONNECTIVITY)
+    sizes = np.bincount(pieces.ravel(), minlength=1)
+    sizes[0] = 0
+    return pieces, sizes

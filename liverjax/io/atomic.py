@@ -1,0 +1,40 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary name beside `path` to write to; the file moves to `path` on success.
+
+    The name lies in the same folder, so that the move is one atomic rename, and ends like
+    `path`, for libraries that choose a format by the suffix. Where the block raises, what it
+    wrote is deleted and an earlier `path` stays as it was. The folder must exist.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(4)}-{path.name}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` as UTF-8 with its line ends as they are, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Writes `data` as indented JSON, whole or not at all.
+
+    Raises:
+        TypeError, ValueError: `data` holds what JSON has no form for; NaN and infinity are
+            among it, because other readers refuse them.
+    """
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,0 +1,218 @@
+"""CT series from DICOM files, and masks on their grid."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from liverjax.errors import InputError
+from liverjax.io.archives import open_tree
+from liverjax.io.dicom_slice import Slice, read_slice
+from liverjax.io.tree import File, walk
+from liverjax.volume import Geometry, Volume
+
+# Scanners write positions to 0.1 mm or finer, so that even steps may seem to differ by that.
+_TOLERANCE_MM = 0.101
+_SAME_POSITION_MM = 1e-3
+_SAME_DIRECTION = 1e-4
+_INT16 = np.iinfo(np.int16)
+
+
+class Series(NamedTuple):
+    """A CT series: the volume, and the paths of the files its slices were read from, in order."""
+
+    volume: Volume
+    paths: tuple[PurePosixPath, ...]
+
+
+def read_series(path: Path) -> Volume:
+    """The CT from a folder or zip archive that holds one series; see `read_files`."""
+    with open_tree(path) as tree:
+        return read_files(walk(tree)).volume
+
+
+def read_files(files: Iterable[File]) -> Series:
+    """Reads the files of one CT series, in any order and among files that are no CT images.
+
+    Slices are ordered by their position along the normal of the slice plane, so names and
+    instance numbers play no part. Values are HU by each slice's own rescale slope and
+    intercept, rounded. Steps between slices may differ by 0.1 mm, as positions may be rounded;
+    the step of the volume is their mean.
+
+    Raises:
+        InputError: no CT image; several series; a damaged file; slices that differ in size or
+            orientation, share a position, are unevenly spaced or shifted sideways. Names the
+            file and the tag.
+    """
+    slices = _one_series(files)
+    first = slices[0]
+    normal = np.cross(*first.orientation)
+    slices.sort(key=lambda item: float(item.position @ normal))
+    _check_planes(slices)
+    step = _slice_step(slices, normal)
+    hu = np.empty((len(slices), *first.stored.shape), dtype=np.int16)
+    for index, item in enumerate(slices):
+        hu[index] = _to_hu(item)
+    x, y, z = slices[0].position.tolist()
+    spacing = (step, *first.pixel_spacing.tolist())
+    directions = np.stack([normal, first.orientation[1], first.orientation[0]])
+    geometry = Geometry.from_axes((x, y, z), spacing, directions)
+    return Series(Volume(hu, geometry), tuple(item.path for item in slices))
+
+
+def read_mask(files: Sequence[File], series: Series, value: int | None = None) -> np.ndarray:
+    """A mask that is stored slice by slice beside a CT.
+
+    Files are paired with the CT's by their names and checked by their geometry; series and
+    instance identifiers play no part, because 3D-IRCADb-01 gives masks their own.
+
+    Args:
+        files: of the mask, all in one folder.
+        series: the CT.
+        value: of the stored values that belong to the mask; by default all above 0.
+
+    Returns:
+        Boolean [D, H, W] on the CT's grid.
+
+    Raises:
+        InputError: the names are not those of the CT's files, a file is damaged or its slice is
+            not where the CT's slice is; names the file.
+    """
+    by_name = {file.path.name: file for file in files}
+    _check_names(by_name, series)
+    geometry = series.volume.geometry
+    mask = np.zeros(series.volume.hu.shape, dtype=bool)
+    for index, path in enumerate(series.paths):
+        file = by_name[path.name]
+        item = read_slice(file)
+        if item is None:
+            raise InputError(f"{file.path}: expected a DICOM slice of the CT storage class")
+        _check_in_place(item, index, geometry, mask.shape)
+        mask[index] = item.stored > 0 if value is None else item.stored == value
+    return mask
+
+
+def _one_series(files: Iterable[File]) -> list[Slice]:
+    """The CT slices among `files`, unordered; refuses several series and none."""
+    found: dict[str, list[Slice]] = {}
+    others = 0
+    for file in files:
+        item = read_slice(file)
+        if item is None:
+            others += 1
+            continue
+        if len(found) > 1:
+            # Nothing of these will be used: keep no pixels of what may be a whole archive.
+            item = item._replace(stored=item.stored[:0])
+        found.setdefault(item.series, []).append(item)
+    if not found:
+        raise InputError(f"found no CT image in DICOM format among {others} files")
+    if len(found) > 1:
+        lines = [
+            f"  {items[0].path.parent}: {len(items)} slices, "
+            f"{items[0].description or 'no description'}, SeriesInstanceUID {uid or '(none)'}"
+            for uid, items in found.items()
+        ]
+        raise InputError(
+            f"found {len(found)} CT series, expected one; give the folder of one of them:\n"
+            + "\n".join(lines)
+        )
+    return next(iter(found.values()))
+
+
+def _check_planes(slices: Sequence[Slice]) -> None:
+    """Refuses slices that differ from the first in size, orientation or pixel spacing."""
+    first = slices[0]
+    for item in slices[1:]:
+        pairs = [
+            ("Rows and Columns", item.stored.shape, first.stored.shape),
+            ("ImageOrientationPatient", item.orientation, first.orientation),
+            ("PixelSpacing", item.pixel_spacing, first.pixel_spacing),
+        ]
+        for tag, found, expected in pairs:
+            if not np.allclose(found, expected, rtol=0, atol=_SAME_DIRECTION):
+                raise InputError(
+                    f"{item.path}: {tag}: found {np.asarray(found).tolist()}, expected "
+                    f"{np.asarray(expected).tolist()} as in {first.path.name}; a series has slices "
+                    "of one kind (is there a localizer among them?)"
+                )
+
+
+def _slice_step(slices: Sequence[Slice], normal: np.ndarray) -> float:
+    """Mean distance in mm between slices, which are in order; refuses uneven ones."""
+    if len(slices) == 1:
+        if slices[0].thickness is None:
+            raise InputError(f"{slices[0].path}: SliceThickness: missing; a single slice needs it")
+        return slices[0].thickness
+    positions = np.array([item.position for item in slices])
+    steps = np.diff(positions @ normal)
+    usual = float(np.median(steps))
+    for (lower, upper), step in zip(itertools.pairwise(slices), steps.tolist(), strict=True):
+        where = f"{upper.path}: ImagePositionPatient: {upper.position.tolist()}"
+        if step < _SAME_POSITION_MM:
+            raise InputError(f"{where}: the same position as {lower.path}; keep one of the two")
+        if abs(step - usual) > _TOLERANCE_MM:
+            raise InputError(
+                f"{where}: {step:.3f} mm above {lower.path.name}, expected {usual:.3f} mm as "
+                "between the other slices (to 0.1 mm); is a slice missing?"
+            )
+    offsets = positions - positions[0]
+    sideways = np.linalg.norm(offsets - np.outer(offsets @ normal, normal), axis=1)
+    if sideways.max() > _TOLERANCE_MM:
+        item = slices[int(sideways.argmax())]
+        raise InputError(
+            f"{item.path}: ImagePositionPatient: shifted sideways by {sideways.max():.3f} mm "
+            f"against {slices[0].path.name}, expected slices straight above one another (to "
+            "0.1 mm); a series with gantry tilt must be resampled first"
+        )
+    return float(steps.mean())
+
+
+def _to_hu(item: Slice) -> np.ndarray:
+    """HU int16 [H, W] of a slice, by its own rescale tags; values beyond int16 are clipped."""
+    if item.rescale is None:
+        raise InputError(f"{item.path}: RescaleSlope and RescaleIntercept: missing")
+    if item.rescale == (1.0, 0.0) and item.stored.dtype == np.int16:
+        return item.stored
+    slope, intercept = item.rescale
+    hu = np.rint(item.stored * np.float32(slope) + np.float32(intercept))
+    return hu.clip(_INT16.min, _INT16.max).astype(np.int16)
+
+
+def _check_names(by_name: dict[str, File], series: Series) -> None:
+    """Refuses a mask whose files are not named as the CT's."""
+    wanted = {path.name for path in series.paths}
+    missing, extra = sorted(wanted - set(by_name)), sorted(set(by_name) - wanted)
+    if missing or extra:
+        ct = series.paths[0].parent
+        folder = next(iter(by_name.values())).path.parent if by_name else PurePosixPath("mask")
+        found = [
+            f"{len(names)} {kind} ({names[0]}{', ...' if len(names) > 1 else ''})"
+            for kind, names in (("missing", missing), ("too many", extra))
+            if names
+        ]
+        raise InputError(
+            f"{folder}: expected the names of the {len(wanted)} files in {ct}, "
+            f"found {len(by_name)} files: {' and '.join(found)}"
+        )
+
+
+def _check_in_place(item: Slice, index: int, geometry: Geometry, shape: tuple[int, ...]) -> None:
+    """Refuses a mask's slice that is not where slice `index` of the CT is."""
+    columns = geometry.affine[:3, :3]
+    expected = geometry.affine[:3, 3] + index * columns[:, 0]
+    steps = np.stack([item.orientation[1], item.orientation[0]], axis=1) * item.pixel_spacing
+    if item.stored.shape != shape[1:]:
+        tag, found, wanted = "Rows and Columns", item.stored.shape, shape[1:]
+    elif not np.allclose(item.position, expected, rtol=0, atol=_TOLERANCE_MM):
+        tag, found, wanted = "ImagePositionPatient", item.position, expected
+    elif not np.allclose(steps, columns[:, 1:], rtol=0, atol=_SAME_POSITION_MM):
+        tag, found, wanted = "PixelSpacing and ImageOrientationPatient", steps, columns[:, 1:]
+    else:
+        return
+    raise InputError(
+        f"{item.path}: {tag}: found {np.asarray(found).tolist()}, expected "
+        f"{np.asarray(wanted).tolist()} as in the CT's slice"
+    )

@@ -1,0 +1,165 @@
+"""What a segmentation measures: volumes, and size, place and density of every tumour."""
+
+import dataclasses
+from typing import Any, Final
+
+import cc3d
+import numpy as np
+from scipy import spatial
+
+from liverjax.volume import (
+    Geometry,
+    Segmentation,
+    Volume,
+    canonical_geometry,
+    check_same_grid,
+    to_canonical,
+)
+
+# Pieces of a tumour that touch at a corner are one tumour in a report, as a reader sees them.
+_CONNECTIVITY: Final = 26
+_MIDDLE_OF_EDGES = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, -0.5], [0.0, 0.5]])
+
+
+@dataclasses.dataclass(frozen=True)
+class Tumor:
+    """One 26-connected tumour.
+
+    Attributes:
+        voxels: its size, known whatever the spacing.
+        volume_ml: None where the voxel size is not known.
+        longest_axial_diameter_mm: the largest distance between two of its points in one axial
+            slice, see `_longest_diameter`; None where the voxel size is not known.
+        slice_index: the axial slice of that diameter, counted from 0 at the feet. Where the
+            voxel size is not known, the slice in which the tumour is longest in pixels.
+        center_lps_mm: centroid in patient coordinates (to the left, back and head); None where
+            the voxel size is not known.
+        mean_hu: None where no CT was given.
+    """
+
+    voxels: int
+    volume_ml: float | None
+    longest_axial_diameter_mm: float | None
+    slice_index: int
+    center_lps_mm: tuple[float, float, float] | None
+    mean_hu: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurements:
+    """Figures of one segmentation; the liver is counted with its tumours.
+
+    Attributes:
+        liver_voxels, tumor_voxels: counts, known whatever the spacing.
+        liver_ml, tumor_ml: volumes; None where the voxel size is not known.
+        tumor_burden: tumour over liver with tumours, 0 to 1; None where there is no liver.
+        tumors: the largest first.
+    """
+
+    liver_voxels: int
+    tumor_voxels: int
+    liver_ml: float | None
+    tumor_ml: float | None
+    tumor_burden: float | None
+    tumors: tuple[Tumor, ...]
+
+
+def measure(segmentation: Segmentation, volume: Volume | None = None) -> Measurements:
+    """Measures a segmentation; the CT it belongs to adds the tumours' mean HU.
+
+    Raises:
+        InputError: the CT and the segmentation lie on different grids.
+    """
+    geometry = segmentation.geometry
+    if volume is not None:
+        check_same_grid(volume, segmentation, ("CT", "segmentation"))
+    liver_voxels = int(np.count_nonzero(segmentation.liver))
+    tumor_voxels = int(np.count_nonzero(segmentation.tumor))
+    voxel_ml = geometry.voxel_ml
+    return Measurements(
+        liver_voxels=liver_voxels,
+        tumor_voxels=tumor_voxels,
+        liver_ml=None if voxel_ml is None else liver_voxels * voxel_ml,
+        tumor_ml=None if voxel_ml is None else tumor_voxels * voxel_ml,
+        tumor_burden=tumor_voxels / liver_voxels if liver_voxels else None,
+        tumors=_measure_tumors(segmentation, volume),
+    )
+
+
+def to_json(measurements: Measurements) -> dict[str, Any]:
+    """The figures as plain numbers, lists and dicts; what is not known is None."""
+    return dataclasses.asdict(measurements)
+
+
+def _measure_tumors(segmentation: Segmentation, volume: Volume | None) -> tuple[Tumor, ...]:
+    """Every tumour in the canonical orientation, the largest first."""
+    geometry = canonical_geometry(segmentation.labels.shape, segmentation.geometry)
+    tumor = to_canonical(segmentation.tumor, segmentation.geometry)
+    hu = None if volume is None else to_canonical(volume.hu, volume.geometry)
+    pieces = cc3d.connected_components(np.ascontiguousarray(tumor), connectivity=_CONNECTIVITY)
+    statistics = cc3d.statistics(pieces)
+    boxes = statistics["bounding_boxes"]
+    centroids = statistics["centroids"]
+    tumors = []
+    for number in range(1, len(boxes)):
+        box = boxes[number]
+        mask = pieces[box] == number
+        tumors.append(
+            _measure_tumor(
+                mask, box[0].start, centroids[number], geometry, None if hu is None else hu[box]
+            )
+        )
+    return tuple(sorted(tumors, key=lambda found: -found.voxels))
+
+
+def _measure_tumor(
+    mask: np.ndarray,
+    first_slice: int,
+    centroid: np.ndarray,
+    geometry: Geometry,
+    hu: np.ndarray | None,
+) -> Tumor:
+    """One tumour.
+
+    Args:
+        mask: boolean [d, h, w], the tumour within its bounding box, in canonical orientation.
+        first_slice: index of the box's first slice.
+        centroid: float [3], voxel indices in the whole canonical volume.
+        geometry: of the whole canonical volume.
+        hu: the box of the CT.
+    """
+    voxels = int(np.count_nonzero(mask))
+    diameters = [_longest_diameter(plane, geometry.affine[:3, 1:3]) for plane in mask]
+    longest = int(np.argmax(diameters))
+    x, y, z = (geometry.affine[:3, :3] @ centroid + geometry.affine[:3, 3]).tolist()
+    voxel_ml = geometry.voxel_ml
+    return Tumor(
+        voxels=voxels,
+        volume_ml=None if voxel_ml is None else voxels * voxel_ml,
+        longest_axial_diameter_mm=diameters[longest] if geometry.spacing_known else None,
+        slice_index=first_slice + longest,
+        center_lps_mm=(x, y, z) if geometry.spacing_known else None,
+        mean_hu=None if hu is None else float(hu[mask].mean(dtype=np.float64)),
+    )
+
+
+def _longest_diameter(plane: np.ndarray, steps: np.ndarray) -> float:
+    """Largest distance in mm between two points of a boolean mask [h, w]; 0 for an empty one.
+
+    Each pixel counts with the middles of its four edges, so that n pixels in a row are n pixels
+    long, and a single one is as long as its longer side.
+
+    Args:
+        plane: the mask.
+        steps: float [3, 2], mm in the patient per step down and per step to the right.
+    """
+    rows = np.flatnonzero(plane.any(axis=1))
+    if rows.size == 0:
+        return 0.0
+    # Only the ends of each row can lie on the convex hull, where the farthest points are.
+    first = plane[rows].argmax(axis=1)
+    last = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
+    ends = np.concatenate([np.stack([rows, first], 1), np.stack([rows, last], 1)])
+    points = (ends[:, None, :] + _MIDDLE_OF_EDGES).reshape(-1, 2)
+    corners = points[spatial.ConvexHull(points).vertices]
+    return float(spatial.distance.pdist(corners @ steps.T).max())

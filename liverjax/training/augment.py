@@ -1,0 +1,85 @@
+"""Random transforms of a batch on the device, as pure functions of (key, grid) in HU."""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.ndimage import map_coordinates
+
+from liverjax.config import AugmentConfig
+from liverjax.preprocess.stages import Grid
+from liverjax.preprocess.window import AIR_HU
+
+# Contrast turns around soft tissue, or a stronger contrast would also darken the liver.
+SOFT_TISSUE_HU = 50.0
+
+
+def build_augment(config: AugmentConfig) -> Callable[[jax.Array, Grid], Grid]:
+    """The transform (key, grid) -> grid; ranges of 0 leave their part out."""
+    return partial(_augment, config)
+
+
+def _augment(config: AugmentConfig, key: jax.Array, grid: Grid) -> Grid:
+    geometric, intensity = jax.random.split(key)
+    batch = grid.image.shape[0]
+    if any((config.rotation, config.zoom, config.shift, config.flip)):
+        keys = jax.random.split(geometric, batch)
+        image, region, target = jax.vmap(partial(_move, config))(
+            keys, grid.image, grid.region, grid.target
+        )
+        grid = grid._replace(image=image, region=region, target=target)
+    keys = jax.random.split(intensity, batch)
+    return grid._replace(image=jax.vmap(partial(_recolor, config))(keys, grid.image))
+
+
+def _move(
+    config: AugmentConfig,
+    key: jax.Array,
+    image: jax.Array,
+    region: jax.Array,
+    target: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Rotation, zoom, shift and flip of one slice [S, S, 1] in a single resampling."""
+    where = _source_coordinates(config, key, image.shape[0])
+
+    def resample(values: jax.Array, fill: float) -> jax.Array:
+        moved = map_coordinates(values[..., 0] - fill, list(where), order=1, cval=0.0)
+        return moved[..., None] + fill
+
+    def resample_mask(mask: jax.Array) -> jax.Array:
+        return (resample(mask, 0.0) >= 0.5).astype(jnp.float32)
+
+    return resample(image, AIR_HU), resample_mask(region), resample_mask(target)
+
+
+def _source_coordinates(config: AugmentConfig, key: jax.Array, size: int) -> jax.Array:
+    """Where each pixel of the result comes from: float32 [2, size, size], rows and columns."""
+    turn, scale, offset, mirror = jax.random.split(key, 4)
+    angle = jnp.deg2rad(_symmetric(turn, config.rotation))
+    zoom = 1.0 + _symmetric(scale, config.zoom)
+    shift = jax.random.uniform(offset, (2,), minval=-1.0, maxval=1.0) * config.shift * size
+    flip = 1.0 - 2.0 * jax.random.bernoulli(mirror, 0.5 if config.flip else 0.0)
+    middle = (size - 1) / 2
+    rows, columns = jnp.meshgrid(
+        jnp.arange(size) - middle, jnp.arange(size) - middle, indexing="ij"
+    )
+    rows, columns = (rows - shift[0]) / zoom, flip * (columns - shift[1]) / zoom
+    cosine, sine = jnp.cos(angle), jnp.sin(angle)
+    return jnp.stack([cosine * rows - sine * columns, sine * rows + cosine * columns]) + middle
+
+
+def _recolor(config: AugmentConfig, key: jax.Array, image: jax.Array) -> jax.Array:
+    """Brightness, contrast and noise of one slice [S, S, 1]."""
+    bright, contrast, level, grain = jax.random.split(key, 4)
+    factor = 1.0 + _symmetric(contrast, config.contrast)
+    image = (image - SOFT_TISSUE_HU) * factor + SOFT_TISSUE_HU
+    image = image + _symmetric(bright, config.brightness)
+    if config.noise:
+        deviation = jax.random.uniform(level, maxval=config.noise)
+        image = image + deviation * jax.random.normal(grain, image.shape)
+    return image
+
+
+def _symmetric(key: jax.Array, most: float) -> jax.Array:
+    return jax.random.uniform(key, minval=-most, maxval=most)

@@ -1,0 +1,68 @@
+"""Packaging of liverjax; configs/ and experiments/ are run from a checkout and not installed."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+# TensorFlow reads the datasets and does no arithmetic, so its CPU build is enough; it also leaves
+# the accelerator to JAX. Only x86-64 Linux and Windows have that build.
+_CPU_BUILD = "platform_machine in 'x86_64 AMD64' and sys_platform != 'darwin'"
+_NO_CPU_BUILD = "platform_machine not in 'x86_64 AMD64' or sys_platform == 'darwin'"
+
+setup(
+    name="liverjax",
+    version="0.1.0",
+    description="Liver and liver tumour segmentation in CT with JAX and Flax",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Medical Science Apps.",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.11",
+    packages=find_packages(include=["liverjax", "liverjax.*"]),
+    package_data={"": ["py.typed", "README.md", "TAGS.txt", "CITATIONS.bib"]},
+    install_requires=[
+        "absl-py>=2.1",
+        "connected-components-3d>=3.22",
+        "flax>=0.12",
+        "importlib_resources>=6.0",
+        "jax>=0.10",
+        "matplotlib>=3.9",
+        "ml_collections>=1.1",
+        "nibabel>=5.3",
+        "numpy>=2.0",
+        "optax>=0.2.8",
+        "orbax-checkpoint>=0.12,<0.13",
+        "pydicom>=3.0",
+        "scipy>=1.13",
+        f"tensorflow>=2.20; {_NO_CPU_BUILD}",
+        f"tensorflow-cpu>=2.20; {_CPU_BUILD}",
+        "tensorflow-datasets>=4.9.9",
+        "tensorboardX>=2.6.2",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "notebook": ["jupyterlab>=4.2"],
+        "test": [
+            "dill>=0.3.8",
+            "ipykernel>=6.29",
+            "mypy>=2.0",
+            "nbclient>=0.10",
+            "nbformat>=5.10",
+            "pytest>=8.2",
+            "pytest-cov>=5.0",
+            "ruff>=0.17,<0.18",
+            "scipy-stubs>=1.13",
+            "SimpleITK>=2.4",
+            "types-tqdm>=4.66",
+        ],
+    },
+)

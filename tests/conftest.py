@@ -1,0 +1,42 @@
+"""What the tests share: strict JAX settings, the real CT volumes and outside programs."""
+
+import os
+import shutil
+from pathlib import Path
+
+import jax
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+mpl.use("Agg")
+# A shape that only broadcasts by accident, or a key used twice, is an error.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real CT volumes beside the checkout; skips where there is none."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real CT volumes at ../shared/data")
+    return folder
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def require_program(name):
+    """Path of an outside program; skips where it is missing, but fails under CI."""
+    found = shutil.which(name)
+    if found is None:
+        reason = f"the program {name} is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found

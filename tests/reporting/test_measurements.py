@@ -1,0 +1,169 @@
+import json
+
+import numpy as np
+import pytest
+from nibabel import orientations
+
+from liverjax.errors import InputError
+from liverjax.reporting.measurements import measure, to_json
+from liverjax.volume import Geometry, Segmentation, Volume, canonical_geometry, to_canonical
+
+SHAPE = (8, 40, 50)
+GRID = Geometry.from_axes((-20.0, 10.0, 100.0), (3.0, 0.5, 0.8))
+UNKNOWN = Geometry.from_axes((0.0, 0.0, 0.0), None)
+
+
+def labels(*tumors):
+    """A liver of 6 x 30 x 40 voxels with tumours, each given as index expression."""
+    array = np.zeros(SHAPE, np.uint8)
+    array[1:7, 5:35, 5:45] = 1
+    for tumor in tumors:
+        array[tumor] = 2
+    return array
+
+
+def only_tumor(array, geometry=GRID):
+    (tumor,) = measure(Segmentation(array, geometry)).tumors
+    return tumor
+
+
+def test_volumes_and_burden():
+    found = measure(Segmentation(labels(np.s_[2:4, 10:20, 10:30]), GRID))
+    voxel_ml = 3.0 * 0.5 * 0.8 / 1000
+    assert (found.liver_voxels, found.tumor_voxels) == (7200, 400)
+    assert found.liver_ml == pytest.approx(7200 * voxel_ml)
+    assert found.tumor_ml == pytest.approx(400 * voxel_ml)
+    assert found.tumor_burden == pytest.approx(400 / 7200)
+
+
+def test_tumours_largest_first():
+    found = measure(
+        Segmentation(labels(np.s_[2, 7, 7], np.s_[3:5, 10:14, 10:14], np.s_[5, 20:23, 20]), GRID)
+    )
+    assert [tumor.voxels for tumor in found.tumors] == [32, 3, 1]
+    assert sum(tumor.volume_ml for tumor in found.tumors) == pytest.approx(found.tumor_ml)
+
+
+def test_pieces_that_touch_at_a_corner_are_one_tumour():
+    assert only_tumor(labels(np.s_[2, 10, 10], np.s_[3, 11, 11])).voxels == 2
+
+
+def test_center_in_patient_coordinates():
+    tumor = only_tumor(labels(np.s_[2:5, 10:21, 20:23]))
+    # Voxel (3, 15, 21): columns go left, rows back, slices up.
+    expected = (-20 + 21 * 0.8, 10 + 15 * 0.5, 100 + 3 * 3.0)
+    assert tumor.center_lps_mm == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("tumor", "expected"),
+    [
+        (np.s_[2, 10, 10], 0.8),  # a pixel is as long as its longer side
+        (np.s_[2, 10, 10:20], 8.0),
+        (np.s_[2, 10:30, 10], 10.0),
+        (np.s_[1:7, 10, 10], 0.8),  # only within a slice
+    ],
+)
+def test_diameter_of_lines(tumor, expected):
+    assert only_tumor(labels(tumor)).longest_axial_diameter_mm == pytest.approx(expected)
+
+
+def test_diameter_of_a_block_runs_along_its_diagonal():
+    tumor = only_tumor(labels(np.s_[2, 10:22, 10:30]))
+    # From the outer edge of one corner pixel to that of the opposite one, along the columns.
+    assert tumor.longest_axial_diameter_mm == pytest.approx(np.hypot(11 * 0.5, 20 * 0.8))
+
+
+def test_diameter_matches_every_pair_of_points():
+    rng = np.random.default_rng(3)
+    array = labels()
+    for column, up, down in zip(range(10, 25), *rng.integers(0, 9, (2, 15)), strict=True):
+        array[3, 20 - up : 21 + down, column] = 2  # columns of random ends, all on row 20
+    tumor = only_tumor(array)
+    pixels = np.argwhere(array[3] == 2)
+    edges = np.array([[0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]])
+    points = (pixels[:, None] + edges).reshape(-1, 2) * (0.5, 0.8)
+    farthest = np.linalg.norm(points[:, None] - points[None], axis=-1).max()
+    assert tumor.voxels == len(pixels)
+    assert tumor.longest_axial_diameter_mm == pytest.approx(farthest)
+
+
+def test_slice_of_the_longest_diameter():
+    array = labels(np.s_[2, 10:13, 10:14], np.s_[3, 10, 10:16], np.s_[4, 10:12, 10:13])
+    tumor = only_tumor(array)
+    assert tumor.slice_index == 3
+    assert tumor.longest_axial_diameter_mm == pytest.approx(6 * 0.8)
+
+
+def test_mean_hu():
+    array = labels(np.s_[2, 10, 10:12])
+    hu = np.full(SHAPE, 900, np.int16)
+    hu[2, 10, 10:12] = (30, 51)
+    (tumor,) = measure(Segmentation(array, GRID), Volume(hu, GRID)).tumors
+    assert tumor.mean_hu == 40.5
+    assert only_tumor(array).mean_hu is None
+
+
+def test_figures_do_not_depend_on_the_orientation_of_the_array():
+    """The same patient, stored with other axes, measures the same."""
+    array = labels(np.s_[2, 10:22, 10:30], np.s_[5:7, 30, 8:14])
+    hu = np.random.default_rng(0).integers(-50, 150, SHAPE).astype(np.int16)
+    expected = measure(Segmentation(array, GRID), Volume(hu, GRID))
+    turn = np.array([[2, -1], [0, 1], [1, -1]])
+    stored = orientations.apply_orientation(array, turn)
+    geometry = Geometry(GRID.affine @ orientations.inv_ornt_aff(turn, SHAPE))
+    assert stored.shape != SHAPE
+    np.testing.assert_array_equal(to_canonical(stored, geometry), array)
+    assert canonical_geometry(stored.shape, geometry).matches(GRID)
+    volume = Volume(orientations.apply_orientation(hu, turn), geometry)
+    found = measure(Segmentation(stored, geometry), volume)
+    assert found.liver_ml == pytest.approx(expected.liver_ml)
+    for one, other in zip(found.tumors, expected.tumors, strict=True):
+        assert one.slice_index == other.slice_index
+        assert one.center_lps_mm == pytest.approx(other.center_lps_mm)
+        assert one.longest_axial_diameter_mm == pytest.approx(other.longest_axial_diameter_mm)
+        assert one.mean_hu == pytest.approx(other.mean_hu)
+
+
+def test_unknown_spacing_gives_counts_and_ratios_only():
+    array = labels(np.s_[2:4, 10:20, 10:30])
+    found = measure(Segmentation(array, UNKNOWN), Volume(np.zeros(SHAPE, np.int16), UNKNOWN))
+    assert (found.liver_voxels, found.tumor_voxels) == (7200, 400)
+    assert found.tumor_burden == pytest.approx(400 / 7200)
+    assert (found.liver_ml, found.tumor_ml) == (None, None)
+    (tumor,) = found.tumors
+    assert (tumor.voxels, tumor.slice_index, tumor.mean_hu) == (400, 2, 0.0)
+    assert tumor.volume_ml is None
+    assert tumor.longest_axial_diameter_mm is None
+    assert tumor.center_lps_mm is None
+
+
+def test_nothing_found():
+    found = measure(Segmentation(np.zeros(SHAPE, np.uint8), GRID))
+    assert (found.liver_ml, found.tumor_ml, found.tumor_burden) == (0.0, 0.0, None)
+    assert found.tumors == ()
+
+
+def test_another_grid_is_refused():
+    segmentation = Segmentation(labels(), GRID)
+    with pytest.raises(InputError, match="CT and segmentation"):
+        measure(segmentation, Volume(np.zeros((8, 40, 51), np.int16), GRID))
+    with pytest.raises(InputError, match="CT and segmentation"):
+        measure(segmentation, Volume(np.zeros(SHAPE, np.int16), UNKNOWN))
+
+
+def test_to_json_survives_json():
+    array = labels(np.s_[2, 10:22, 10:30], np.s_[5, 20, 20])
+    volume = Volume(np.full(SHAPE, 55, np.int16), GRID)
+    found = to_json(measure(Segmentation(array, GRID), volume))
+    read = json.loads(json.dumps(found, allow_nan=False))
+    assert read["liver_voxels"] == 7200
+    assert [tumor["mean_hu"] for tumor in read["tumors"]] == [55.0, 55.0]
+    assert set(read["tumors"][0]) == {
+        "voxels",
+        "volume_ml",
+        "longest_axial_diameter_mm",
+        "slice_index",
+        "center_lps_mm",
+        "mean_hu",
+    }

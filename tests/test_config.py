@@ -1,0 +1,77 @@
+import dataclasses
+import json
+
+import pytest
+
+from liverjax import config as config_lib
+from liverjax.config import ExperimentConfig, Loss, ModelConfig, Network, Stage
+from liverjax.errors import ConfigError
+
+
+def test_round_trip_through_json_keeps_every_field():
+    config = ExperimentConfig(
+        stage=Stage.TUMOR, loss=Loss.DICE, model=ModelConfig(Network.UNET, (4, 8), 0.5)
+    )
+    config.dataset.train = ("patient01", "patient02")
+    restored = config_lib.from_dict(
+        ExperimentConfig, json.loads(json.dumps(config_lib.to_dict(config)))
+    )
+    assert restored == config
+    assert isinstance(restored.model.features, tuple)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"epoch": 3}, "config.epoch"),
+        ({"epochs": "3"}, "config.epochs"),
+        ({"epochs": True}, "config.epochs"),
+        ({"stage": "kidney"}, "config.stage"),
+        ({"model": 3}, "config.model"),
+        ({"model": {"features": 3}}, "config.model.features"),
+        ({"model": {"features": [8, "x"]}}, r"config.model.features\[1\]"),
+    ],
+)
+def test_wrong_names_and_types_name_the_field(values, field):
+    with pytest.raises(ConfigError, match=field):
+        config_lib.from_dict(ExperimentConfig, values)
+
+
+def test_an_integer_serves_as_a_float():
+    config = config_lib.from_dict(ExperimentConfig, {"optimizer": {"learning_rate": 1}})
+    assert isinstance(config.optimizer.learning_rate, float)
+
+
+def test_differences_name_the_changed_fields_only():
+    first = ExperimentConfig()
+    second = dataclasses.replace(first, epochs=3, model=ModelConfig(features=(1, 2)))
+    found = config_lib.differences(first, second)
+    assert [line.split(":")[0] for line in found] == ["config.epochs", "config.model.features"]
+    assert config_lib.differences(first, ExperimentConfig()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("model.features", (8,)),
+        ("preprocess.size", 100),
+        ("preprocess.window_low", 400.0),
+        ("optimizer.learning_rate", 0.0),
+        ("optimizer.warmup_fraction", 1.0),
+    ],
+)
+def test_impossible_values_are_refused_by_name(path, value):
+    config = ExperimentConfig()
+    *parents, name = path.split(".")
+    target = config
+    for parent in parents:
+        target = getattr(target, parent)
+    setattr(target, name, value)
+    with pytest.raises(ConfigError, match=rf"config\.{path}"):
+        config_lib.validate(config)
+
+
+def test_the_defaults_are_possible():
+    config_lib.validate(ExperimentConfig())
