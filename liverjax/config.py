@@ -35,10 +35,12 @@ class Loss(enum.Enum):
 
 @dataclasses.dataclass
 class DatasetConfig:
-    """What is read: a prepared TFDS dataset and its patients, e.g. "patient04"."""
+    """What is read: a prepared dataset, and its patients on each side, e.g. "patient04".
+
+    Where the dataset lies is no part of an experiment: it may move between two runs.
+    """
 
     name: str = "ircadb"
-    data_dir: str = "data"
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()

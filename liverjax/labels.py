@@ -1,10 +1,14 @@
 """Label values shared by every dataset, network and report."""
 
 import enum
+from typing import TypeVar
 
+import jax
 import numpy as np
 
 from liverjax.errors import InputError
+
+Array = TypeVar("Array", np.ndarray, jax.Array)
 
 
 class Label(enum.IntEnum):
@@ -15,12 +19,12 @@ class Label(enum.IntEnum):
     TUMOR = 2
 
 
-def liver_mask(labels: np.ndarray) -> np.ndarray:
+def liver_mask(labels: Array) -> Array:
     """Boolean mask of the liver with its tumours; `labels` of any shape."""
     return labels >= Label.LIVER
 
 
-def tumor_mask(labels: np.ndarray) -> np.ndarray:
+def tumor_mask(labels: Array) -> Array:
     """Boolean mask of the tumours; `labels` of any shape."""
     return labels == Label.TUMOR
 

@@ -12,6 +12,18 @@ def patient_split(number: int) -> str:
     return f"patient{number:02d}"
 
 
+def patient_number(split: str) -> int:
+    """Inverse of `patient_split`.
+
+    Raises:
+        SplitError: no such name.
+    """
+    digits = split.removeprefix("patient")
+    if digits == split or not digits.isdecimal():
+        raise SplitError(f"expected a patient such as patient04, found {split!r}")
+    return int(digits)
+
+
 def check_disjoint(splits: Mapping[str, Sequence[str]]) -> None:
     """Refuses a patient that is named twice, on two sides or on one.
 

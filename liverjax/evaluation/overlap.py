@@ -46,13 +46,13 @@ def dice(prediction: np.ndarray, reference: np.ndarray) -> float | None:
     if reference_voxels == 0:
         return None
     shared = np.count_nonzero(np.logical_and(prediction, reference))
-    return 2.0 * shared / (np.count_nonzero(prediction) + reference_voxels)
+    return float(2 * shared / (np.count_nonzero(prediction) + reference_voxels))
 
 
 def volume_ml(mask: np.ndarray, geometry: Geometry) -> float | None:
     """Volume in mL of a boolean mask [D, H, W]; None where the voxel size is not known."""
     voxel_ml = geometry.voxel_ml
-    return None if voxel_ml is None else np.count_nonzero(mask) * voxel_ml
+    return None if voxel_ml is None else float(np.count_nonzero(mask) * voxel_ml)
 
 
 def score_patient(patient: str, prediction: Segmentation, reference: Segmentation) -> PatientScore:

@@ -11,7 +11,7 @@ from flax import linen as nn
 from liverjax.checkpoint import load_model
 from liverjax.config import ExperimentConfig, Stage, from_dict
 from liverjax.errors import CheckpointError
-from liverjax.models.build import build
+from liverjax.models.build import build, logits_of
 from liverjax.preprocess.stages import Preprocess, build_preprocess
 
 
@@ -55,6 +55,6 @@ def _probability(
     variables: Any, batch: Mapping[str, jax.Array], *, model: nn.Module, preprocess: Preprocess
 ) -> jax.Array:
     grid = preprocess.to_grid(batch)
-    logits = model.apply(variables, preprocess.to_input(grid), train=False)
+    logits = logits_of(model, variables, preprocess.to_input(grid))
     height, width = batch["image"].shape[1:3]
     return preprocess.to_slices(jax.nn.sigmoid(logits), grid.view, height, width)

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from liverjax.errors import InputError
 from liverjax.io.archives import open_tree
@@ -21,10 +22,17 @@ _INT16 = np.iinfo(np.int16)
 
 
 class Series(NamedTuple):
-    """A CT series: the volume, and the paths of the files its slices were read from, in order."""
+    """A CT series.
+
+    Attributes:
+        volume: the CT, its slices in order.
+        paths: of the file of each slice.
+        positions: float64 [D, 3], LPS mm of the first pixel of each slice.
+    """
 
     volume: Volume
     paths: tuple[PurePosixPath, ...]
+    positions: np.ndarray
 
 
 def read_series(path: Path) -> Volume:
@@ -55,21 +63,27 @@ def read_files(files: Iterable[File]) -> Series:
     hu = np.empty((len(slices), *first.stored.shape), dtype=np.int16)
     for index, item in enumerate(slices):
         hu[index] = _to_hu(item)
-    x, y, z = slices[0].position.tolist()
-    spacing = (step, *first.pixel_spacing.tolist())
+    positions = np.array([item.position for item in slices])
     directions = np.stack([normal, first.orientation[1], first.orientation[0]])
-    geometry = Geometry.from_axes((x, y, z), spacing, directions)
-    return Series(Volume(hu, geometry), tuple(item.path for item in slices))
+    geometry = Geometry.from_axes(
+        origin=tuple(positions[0].tolist()),
+        spacing=(step, *first.pixel_spacing.tolist()),
+        directions=directions,
+    )
+    return Series(Volume(hu, geometry), tuple(item.path for item in slices), positions)
 
 
-def read_mask(files: Sequence[File], series: Series, value: int | None = None) -> np.ndarray:
+def read_mask(
+    where: PurePosixPath, files: Sequence[File], series: Series, value: int | None = None
+) -> np.ndarray:
     """A mask that is stored slice by slice beside a CT.
 
     Files are paired with the CT's by their names and checked by their geometry; series and
     instance identifiers play no part, because 3D-IRCADb-01 gives masks their own.
 
     Args:
-        files: of the mask, all in one folder.
+        where: the mask's folder, for messages.
+        files: of the mask.
         series: the CT.
         value: of the stored values that belong to the mask; by default all above 0.
 
@@ -81,15 +95,14 @@ def read_mask(files: Sequence[File], series: Series, value: int | None = None) -
             not where the CT's slice is; names the file.
     """
     by_name = {file.path.name: file for file in files}
-    _check_names(by_name, series)
-    geometry = series.volume.geometry
+    _check_names(where, set(by_name), series)
     mask = np.zeros(series.volume.hu.shape, dtype=bool)
     for index, path in enumerate(series.paths):
         file = by_name[path.name]
         item = read_slice(file)
         if item is None:
             raise InputError(f"{file.path}: expected a DICOM slice of the CT storage class")
-        _check_in_place(item, index, geometry, mask.shape)
+        _check_in_place(item, index, series)
         mask[index] = item.stored > 0 if value is None else item.stored == value
     return mask
 
@@ -126,18 +139,20 @@ def _check_planes(slices: Sequence[Slice]) -> None:
     """Refuses slices that differ from the first in size, orientation or pixel spacing."""
     first = slices[0]
     for item in slices[1:]:
-        pairs = [
-            ("Rows and Columns", item.stored.shape, first.stored.shape),
-            ("ImageOrientationPatient", item.orientation, first.orientation),
-            ("PixelSpacing", item.pixel_spacing, first.pixel_spacing),
-        ]
-        for tag, found, expected in pairs:
-            if not np.allclose(found, expected, rtol=0, atol=_SAME_DIRECTION):
-                raise InputError(
-                    f"{item.path}: {tag}: found {np.asarray(found).tolist()}, expected "
-                    f"{np.asarray(expected).tolist()} as in {first.path.name}; a series has slices "
-                    "of one kind (is there a localizer among them?)"
-                )
+        _check_equal(
+            item.path,
+            f"in {first.path.name}; a series has slices of one kind (is this a localizer?)",
+            [
+                ("Rows and Columns", item.stored.shape, first.stored.shape, 0),
+                (
+                    "ImageOrientationPatient",
+                    item.orientation,
+                    first.orientation,
+                    _SAME_DIRECTION,
+                ),
+                ("PixelSpacing", item.pixel_spacing, first.pixel_spacing, _SAME_POSITION_MM),
+            ],
+        )
 
 
 def _slice_step(slices: Sequence[Slice], normal: np.ndarray) -> float:
@@ -146,20 +161,11 @@ def _slice_step(slices: Sequence[Slice], normal: np.ndarray) -> float:
         if slices[0].thickness is None:
             raise InputError(f"{slices[0].path}: SliceThickness: missing; a single slice needs it")
         return slices[0].thickness
-    positions = np.array([item.position for item in slices])
-    steps = np.diff(positions @ normal)
-    usual = float(np.median(steps))
-    for (lower, upper), step in zip(itertools.pairwise(slices), steps.tolist(), strict=True):
-        where = f"{upper.path}: ImagePositionPatient: {upper.position.tolist()}"
-        if step < _SAME_POSITION_MM:
-            raise InputError(f"{where}: the same position as {lower.path}; keep one of the two")
-        if abs(step - usual) > _TOLERANCE_MM:
-            raise InputError(
-                f"{where}: {step:.3f} mm above {lower.path.name}, expected {usual:.3f} mm as "
-                "between the other slices (to 0.1 mm); is a slice missing?"
-            )
-    offsets = positions - positions[0]
-    sideways = np.linalg.norm(offsets - np.outer(offsets @ normal, normal), axis=1)
+    offsets = np.array([item.position - slices[0].position for item in slices])
+    heights = offsets @ normal
+    steps = np.diff(heights)
+    _check_steps(slices, steps)
+    sideways = np.linalg.norm(offsets - np.outer(heights, normal), axis=1)
     if sideways.max() > _TOLERANCE_MM:
         item = slices[int(sideways.argmax())]
         raise InputError(
@@ -168,6 +174,25 @@ def _slice_step(slices: Sequence[Slice], normal: np.ndarray) -> float:
             "0.1 mm); a series with gantry tilt must be resampled first"
         )
     return float(steps.mean())
+
+
+def _check_steps(slices: Sequence[Slice], steps: np.ndarray) -> None:
+    """Refuses slices, in order, that share a position or are unevenly spaced; `steps` in mm."""
+    pairs = list(zip(itertools.pairwise(slices), steps.tolist(), strict=True))
+    for (first, second), step in pairs:
+        if step < _SAME_POSITION_MM:
+            raise InputError(
+                f"{second.path}: ImagePositionPatient: {second.position.tolist()}, the same "
+                f"position as {first.path}; keep one of the two"
+            )
+    usual = float(np.median(steps))
+    for (first, second), step in pairs:
+        if abs(step - usual) > _TOLERANCE_MM:
+            raise InputError(
+                f"{second.path}: ImagePositionPatient: {second.position.tolist()} is {step:.3f} mm "
+                f"from {first.path.name}, expected {usual:.3f} mm as between the other slices (to "
+                "0.1 mm); is a slice missing?"
+            )
 
 
 def _to_hu(item: Slice) -> np.ndarray:
@@ -181,38 +206,48 @@ def _to_hu(item: Slice) -> np.ndarray:
     return hu.clip(_INT16.min, _INT16.max).astype(np.int16)
 
 
-def _check_names(by_name: dict[str, File], series: Series) -> None:
+def _check_names(where: PurePosixPath, names: set[str], series: Series) -> None:
     """Refuses a mask whose files are not named as the CT's."""
     wanted = {path.name for path in series.paths}
-    missing, extra = sorted(wanted - set(by_name)), sorted(set(by_name) - wanted)
-    if missing or extra:
-        ct = series.paths[0].parent
-        folder = next(iter(by_name.values())).path.parent if by_name else PurePosixPath("mask")
-        found = [
-            f"{len(names)} {kind} ({names[0]}{', ...' if len(names) > 1 else ''})"
-            for kind, names in (("missing", missing), ("too many", extra))
-            if names
-        ]
+    kinds = {"missing": sorted(wanted - names), "too many": sorted(names - wanted)}
+    differences = [
+        f"{len(some)} {kind} ({some[0]}{', ...' if len(some) > 1 else ''})"
+        for kind, some in kinds.items()
+        if some
+    ]
+    if differences:
         raise InputError(
-            f"{folder}: expected the names of the {len(wanted)} files in {ct}, "
-            f"found {len(by_name)} files: {' and '.join(found)}"
+            f"{where}: expected the names of the {len(wanted)} files in {series.paths[0].parent}, "
+            f"found {len(names)} files: {' and '.join(differences)}"
         )
 
 
-def _check_in_place(item: Slice, index: int, geometry: Geometry, shape: tuple[int, ...]) -> None:
+def _check_in_place(item: Slice, index: int, series: Series) -> None:
     """Refuses a mask's slice that is not where slice `index` of the CT is."""
-    columns = geometry.affine[:3, :3]
-    expected = geometry.affine[:3, 3] + index * columns[:, 0]
     steps = np.stack([item.orientation[1], item.orientation[0]], axis=1) * item.pixel_spacing
-    if item.stored.shape != shape[1:]:
-        tag, found, wanted = "Rows and Columns", item.stored.shape, shape[1:]
-    elif not np.allclose(item.position, expected, rtol=0, atol=_TOLERANCE_MM):
-        tag, found, wanted = "ImagePositionPatient", item.position, expected
-    elif not np.allclose(steps, columns[:, 1:], rtol=0, atol=_SAME_POSITION_MM):
-        tag, found, wanted = "PixelSpacing and ImageOrientationPatient", steps, columns[:, 1:]
-    else:
-        return
-    raise InputError(
-        f"{item.path}: {tag}: found {np.asarray(found).tolist()}, expected "
-        f"{np.asarray(wanted).tolist()} as in the CT's slice"
+    _check_equal(
+        item.path,
+        f"in {series.paths[index].name} of the CT",
+        [
+            ("Rows and Columns", item.stored.shape, series.volume.hu.shape[1:], 0),
+            ("ImagePositionPatient", item.position, series.positions[index], _TOLERANCE_MM),
+            (
+                "PixelSpacing and ImageOrientationPatient",
+                steps,
+                series.volume.geometry.affine[:3, 1:3],
+                _SAME_POSITION_MM,
+            ),
+        ],
     )
+
+
+def _check_equal(
+    path: PurePosixPath, whose: str, tags: Iterable[tuple[str, ArrayLike, ArrayLike, float]]
+) -> None:
+    """Raises InputError for the first of (tag, found, expected, tolerance) that differs."""
+    for tag, found, expected, tolerance in tags:
+        if not np.allclose(found, expected, rtol=0, atol=tolerance):
+            raise InputError(
+                f"{path}: {tag}: found {np.asarray(found).tolist()}, expected "
+                f"{np.asarray(expected).tolist()} as {whose}"
+            )

@@ -76,7 +76,7 @@ def read_slice(file: File) -> Slice | None:
         path=path,
         series=str(dataset.get("SeriesInstanceUID", "")),
         description=str(dataset.get("SeriesDescription", "")),
-        orientation=orientation,
+        orientation=orientation / np.linalg.norm(orientation, axis=1, keepdims=True),
         position=_numbers(dataset, "ImagePositionPatient", 3, path),
         pixel_spacing=pixel_spacing,
         thickness=_thickness(dataset, path),
@@ -89,10 +89,11 @@ def _read_dataset(file: File) -> Dataset | None:
     """The data set of a CT image; None for any other file."""
     data = file.read()
     if data[_MARK] != b"DICM":
-        named = file.path.suffix.lower() in _SUFFIXES
-        # A slice that was cut off within its preamble, which is empty in nearly every file.
-        blank = not file.path.suffix and not any(data[: _MARK.stop])
-        if named or blank:
+        suffix = file.path.suffix.lower()
+        # A slice that was cut off within its preamble, which is empty in nearly every file; names
+        # without a suffix, and those that are a UID, are usual for slices.
+        cut = (not suffix or suffix[1:].isdigit()) and not any(data[: _MARK.stop])
+        if suffix in _SUFFIXES or cut:
             raise InputError(
                 f"{file.path}: not a DICOM file: expected DICM after 128 bytes, found "
                 f"{data[_MARK]!r} in {len(data)} bytes"
@@ -109,10 +110,12 @@ def _read_dataset(file: File) -> Dataset | None:
 def _check_kind(dataset: Dataset, path: PurePosixPath) -> None:
     """Refuses compressed, multi-frame and colour images."""
     syntax = UID(dataset.file_meta.get("TransferSyntaxUID", ""))
+    if not syntax:
+        raise InputError(f"{path}: TransferSyntaxUID: missing; the file may be cut short")
     if syntax not in _SYNTAXES:
         raise InputError(
             f"{path}: TransferSyntaxUID: expected uncompressed little-endian pixels, found "
-            f"{syntax or 'none'} ({syntax.name}); decompress the series, for example with gdcmconv"
+            f"{syntax} ({syntax.name}); decompress the series, for example with gdcmconv --raw"
         )
     for keyword, meaning in (("NumberOfFrames", "frame"), ("SamplesPerPixel", "sample")):
         count = _integer(dataset, keyword, path, default=1)

@@ -1,5 +1,8 @@
 """From a configuration to a network."""
 
+from typing import Any, cast
+
+import jax
 from flax import linen as nn
 
 from liverjax.config import ModelConfig, Network
@@ -18,3 +21,8 @@ def build(config: ModelConfig) -> nn.Module:
             return ResUNet(tuple(config.features), config.momentum)
         case Network.UNET:
             return UNet(tuple(config.features))
+
+
+def logits_of(model: nn.Module, variables: Any, images: jax.Array) -> jax.Array:
+    """Logits of images [B, S, S, C] as inference sees them, under running statistics."""
+    return cast(jax.Array, model.apply(variables, images, train=False))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from liverjax.config import PreprocessConfig, Stage
-from liverjax.labels import Label
+from liverjax.labels import liver_mask, tumor_mask
 from liverjax.preprocess import resize, roi
 from liverjax.preprocess.window import AIR_HU, window
 
@@ -19,37 +19,41 @@ class Grid(NamedTuple):
     Attributes:
         image: float32 [B, S, S, 1], HU.
         region: float32 [B, S, S, 1], 1 where the network may look, 0 elsewhere.
-        target: float32 [B, S, S, 1], 1 on what it shall find; None at inference.
         view: where the grid lies in the slices.
     """
 
     image: jax.Array
     region: jax.Array
-    target: jax.Array | None
     view: resize.View
 
 
 class Preprocess(NamedTuple):
-    """The three pure functions of one stage.
+    """The pure functions of one stage.
 
     Attributes:
-        to_grid: batch -> Grid. The batch holds `image` [B, H, W, 1] in HU; for training
-            `label` [B, H, W, 1]; for the tumour stage `liver` [B, H, W, 1], the mask that it
-            works within (by default the label's liver).
+        to_grid: batch -> Grid. The batch holds `image` [B, H, W, 1] in HU and, for the tumour
+            stage, the mask that it works within: `liver` [B, H, W, 1], or else `label`.
+        to_target: (label [B, H, W, 1], view) -> float32 [B, S, S, 1], 1 on what the network
+            shall find.
         to_input: Grid -> network input float32 [B, S, S, channels] in 0..1.
         to_slices: (values [B, S, S, 1], view, height, width) -> values on the slices.
     """
 
     to_grid: Callable[[Mapping[str, jax.Array]], Grid]
+    to_target: Callable[[jax.Array, resize.View], jax.Array]
     to_input: Callable[[Grid], jax.Array]
     to_slices: Callable[[jax.Array, resize.View, int, int], jax.Array]
 
 
 def build_preprocess(config: PreprocessConfig, stage: Stage) -> Preprocess:
     """The functions for `stage`, to be traced inside the jitted step."""
-    to_grid = _liver_grid if stage is Stage.LIVER else _tumor_grid
+    to_grid, sought = {
+        Stage.LIVER: (_liver_grid, liver_mask),
+        Stage.TUMOR: (_tumor_grid, tumor_mask),
+    }[stage]
     return Preprocess(
         to_grid=partial(to_grid, config),
+        to_target=lambda label, view: _shown(sought(label), view, config.size),
         to_input=partial(_to_input, config),
         to_slices=resize.restore,
     )
@@ -59,21 +63,15 @@ def _liver_grid(config: PreprocessConfig, batch: Mapping[str, jax.Array]) -> Gri
     image = batch["image"]
     view = resize.whole_view(*image.shape[:3])
     grid = resize.sample(image, view, config.size, AIR_HU)
-    target = None
-    if "label" in batch:
-        target = _shown(batch["label"] >= Label.LIVER, view, config.size)
-    return Grid(grid, jnp.ones_like(grid), target, view)
+    return Grid(grid, jnp.ones_like(grid), view)
 
 
 def _tumor_grid(config: PreprocessConfig, batch: Mapping[str, jax.Array]) -> Grid:
-    liver = batch["liver"] if "liver" in batch else batch["label"] >= Label.LIVER
+    liver = batch["liver"] if "liver" in batch else liver_mask(batch["label"])
     view = roi.liver_view(liver, config.roi_margin, config.roi_min_side)
     grid = resize.sample(batch["image"], view, config.size, AIR_HU)
     region = roi.dilate(_shown(liver > 0, view, config.size), config.roi_dilation)
-    target = None
-    if "label" in batch:
-        target = _shown(batch["label"] == Label.TUMOR, view, config.size)
-    return Grid(grid, region, target, view)
+    return Grid(grid, region, view)
 
 
 def _shown(mask: jax.Array, view: resize.View, size: int) -> jax.Array:

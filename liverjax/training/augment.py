@@ -1,4 +1,4 @@
-"""Random transforms of a batch on the device, as pure functions of (key, grid) in HU."""
+"""Random transforms of a batch on the device, as pure functions of key, image and target."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,22 +15,27 @@ from liverjax.preprocess.window import AIR_HU
 SOFT_TISSUE_HU = 50.0
 
 
-def build_augment(config: AugmentConfig) -> Callable[[jax.Array, Grid], Grid]:
-    """The transform (key, grid) -> grid; ranges of 0 leave their part out."""
+AugmentFn = Callable[[jax.Array, Grid, jax.Array], tuple[Grid, jax.Array]]
+
+
+def build_augment(config: AugmentConfig) -> AugmentFn:
+    """The transform (key, grid in HU, target) -> (grid, target); 0 leaves a part out."""
     return partial(_augment, config)
 
 
-def _augment(config: AugmentConfig, key: jax.Array, grid: Grid) -> Grid:
+def _augment(
+    config: AugmentConfig, key: jax.Array, grid: Grid, target: jax.Array
+) -> tuple[Grid, jax.Array]:
     geometric, intensity = jax.random.split(key)
     batch = grid.image.shape[0]
     if any((config.rotation, config.zoom, config.shift, config.flip)):
         keys = jax.random.split(geometric, batch)
         image, region, target = jax.vmap(partial(_move, config))(
-            keys, grid.image, grid.region, grid.target
+            keys, grid.image, grid.region, target
         )
-        grid = grid._replace(image=image, region=region, target=target)
+        grid = grid._replace(image=image, region=region)
     keys = jax.random.split(intensity, batch)
-    return grid._replace(image=jax.vmap(partial(_recolor, config))(keys, grid.image))
+    return grid._replace(image=jax.vmap(partial(_recolor, config))(keys, grid.image)), target
 
 
 def _move(

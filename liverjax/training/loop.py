@@ -1,5 +1,6 @@
 """The host loop: epochs of steps, evaluation, metrics and checkpoints, resumed where it ended."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,13 +10,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import optax
-from absl import logging
 from tqdm import tqdm
 
 from liverjax import config as config_lib
 from liverjax.checkpoint import Checkpoints, Saved, load_model, open_checkpoints
 from liverjax.config import ExperimentConfig
 from liverjax.errors import ConfigError, TrainingError
+from liverjax.io.atomic import write_json
 from liverjax.models.build import build
 from liverjax.preprocess.stages import build_preprocess
 from liverjax.training import metrics, step
@@ -26,6 +27,9 @@ from liverjax.training.optimizer import build_optimizer, build_schedule
 from liverjax.training.prefetch import prefetch_to_device
 from liverjax.training.sources import BatchSource, HostBatch
 from liverjax.training.state import TrainState, create_state
+
+MANIFEST = "manifest.json"
+_LOGGER = logging.getLogger(__name__)
 
 
 class Program(NamedTuple):
@@ -41,20 +45,20 @@ def build_program(config: ExperimentConfig, steps: int) -> Program:
     """Binds what `config` asks for to the pure steps, for a run of `steps` updates."""
     model = build(config.model)
     optimizer = build_optimizer(config.optimizer, steps)
-    shared = {
-        "model": model,
-        "loss_fn": build_loss(config.loss),
-        "preprocess": build_preprocess(config.preprocess, config.stage),
-    }
+    loss_fn = build_loss(config.loss)
+    preprocess = build_preprocess(config.preprocess, config.stage)
     train = partial(
         step.train_step,
+        model=model,
         optimizer=optimizer,
+        loss_fn=loss_fn,
         augment_fn=build_augment(config.augment),
-        **shared,
+        preprocess=preprocess,
     )
+    evaluate = partial(step.eval_step, model=model, loss_fn=loss_fn, preprocess=preprocess)
     return Program(
         train_step=jax.jit(train, donate_argnums=0),
-        eval_step=jax.jit(partial(step.eval_step, **shared)),
+        eval_step=jax.jit(evaluate),
         schedule=build_schedule(config.optimizer, steps),
         state=create_state(
             model,
@@ -80,7 +84,7 @@ def fit(
         train: batches to learn from.
         validation: batches to select the best checkpoint by (Dice over all their pixels);
             without it the latest counts as the best.
-        run: folder for `checkpoints/`, `metrics.jsonl` and `events/`.
+        run: folder for `checkpoints/`, `metrics.jsonl`, `events/` and `manifest.json`.
         manifest: JSON-ready facts that are kept beside the weights.
 
     Returns:
@@ -94,6 +98,7 @@ def fit(
     program = build_program(config, train.steps_per_epoch * config.epochs)
     with open_checkpoints(run) as checkpoints:
         state = _resume(config, program.state, checkpoints, run)
+        write_json(run / MANIFEST, manifest)
         done = int(state.step)
         first = done // train.steps_per_epoch
         bar = tqdm(
@@ -157,13 +162,13 @@ def _check_finite(sums: metrics.Sums, number: int) -> None:
 
 
 def _tell(config: ExperimentConfig, record: dict[str, float], bar: tqdm) -> None:
-    shown = {
+    shown: dict[str, object] = {
         name: f"{record[name]:.4f}"
         for name in ("train_loss", "train_dice", "validation_dice")
         if name in record
     }
     bar.set_postfix(shown)
-    logging.info("%s epoch %d/%d: %s", config.stage.value, record["epoch"], config.epochs, shown)
+    _LOGGER.info("%s epoch %d/%d: %s", config.stage.value, record["epoch"], config.epochs, shown)
 
 
 def _resume(
@@ -182,7 +187,7 @@ def _resume(
         )
     template = _to_saved(config, state, {})
     model, training = checkpoints.restore_training(latest, template.model, template.training)
-    logging.info("%s: resumed after step %d", config.stage.value, latest)
+    _LOGGER.info("%s: resumed after step %d", config.stage.value, latest)
     model, training = jax.tree.map(jax.numpy.asarray, (model, training))
     return TrainState(
         step=training["step"],

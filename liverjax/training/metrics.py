@@ -8,8 +8,7 @@ import numpy as np
 from flax import struct
 
 
-@struct.dataclass
-class Sums:
+class Sums(struct.PyTreeNode):
     """Sums over the slices of one or more batches; every field a float32 scalar.
 
     Attributes:
@@ -49,7 +48,8 @@ def summarize(sums: Iterable[Sums]) -> dict[str, float]:
     """
     # float64 on the host: float32 stops counting single pixels at 2^24 of them.
     parts = [[float(value) for value in jax.tree.leaves(part)] for part in sums]
-    loss, slices, overlap, predicted, true = np.sum(parts, axis=0, dtype=np.float64).tolist()
+    totals = np.sum(np.array(parts, np.float64), axis=0)
+    loss, slices, overlap, predicted, true = (float(total) for total in totals)
     pixels = predicted + true
     return {
         "loss": loss / slices,

@@ -9,8 +9,7 @@ from flax import linen as nn
 from flax import struct
 
 
-@struct.dataclass
-class TrainState:
+class TrainState(struct.PyTreeNode):
     """State before a step.
 
     Attributes:

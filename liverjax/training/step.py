@@ -4,18 +4,19 @@ Dependencies are keyword arguments, bound once with `functools.partial`; the loo
 result with the state donated.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import jax
 import optax
 from flax import linen as nn
 
-from liverjax.preprocess.stages import Grid, Preprocess
+from liverjax.models.build import logits_of
+from liverjax.preprocess.stages import Preprocess
+from liverjax.training.augment import AugmentFn
 from liverjax.training.losses import LossFn
 from liverjax.training.metrics import Sums, batch_sums
 from liverjax.training.state import TrainState
 
-AugmentFn = Callable[[jax.Array, Grid], Grid]
 Batch = Mapping[str, jax.Array]
 
 
@@ -38,7 +39,7 @@ def train_step(
         model: network from images to logits.
         optimizer: its update rule.
         loss_fn: see `liverjax.training.losses`.
-        augment_fn: (key, Grid) -> Grid, in HU on the network's grid.
+        augment_fn: see `liverjax.training.augment`.
         preprocess: of the stage.
 
     Returns:
@@ -46,7 +47,9 @@ def train_step(
     """
     # Folding in the step gives a resumed run the draws of the uninterrupted one.
     key = jax.random.fold_in(state.key, state.step)
-    grid = augment_fn(key, preprocess.to_grid(batch))
+    grid = preprocess.to_grid(batch)
+    target = preprocess.to_target(batch["label"], grid.view)
+    grid, target = augment_fn(key, grid, target)
     inputs = preprocess.to_input(grid)
 
     def objective(params: optax.Params) -> tuple[jax.Array, tuple[jax.Array, Mapping]]:
@@ -56,7 +59,7 @@ def train_step(
             train=True,
             mutable=["batch_stats"],
         )
-        return loss_fn(logits, grid.target, batch["weight"]), (logits, updated)
+        return loss_fn(logits, target, batch["weight"]), (logits, updated)
 
     gradient_fn = jax.value_and_grad(objective, has_aux=True)
     (loss, (logits, updated)), gradients = gradient_fn(state.params)
@@ -67,7 +70,7 @@ def train_step(
         batch_stats=updated.get("batch_stats", {}),
         opt_state=opt_state,
     )
-    return after, batch_sums(loss, logits, grid.target, batch["weight"])
+    return after, batch_sums(loss, logits, target, batch["weight"])
 
 
 def eval_step(
@@ -80,6 +83,7 @@ def eval_step(
 ) -> Sums:
     """The sums of a batch under running statistics and without augmentation; see `train_step`."""
     grid = preprocess.to_grid(batch)
-    logits = model.apply(state.variables, preprocess.to_input(grid), train=False)
-    loss = loss_fn(logits, grid.target, batch["weight"])
-    return batch_sums(loss, logits, grid.target, batch["weight"])
+    target = preprocess.to_target(batch["label"], grid.view)
+    logits = logits_of(model, state.variables, preprocess.to_input(grid))
+    loss = loss_fn(logits, target, batch["weight"])
+    return batch_sums(loss, logits, target, batch["weight"])

@@ -14,7 +14,6 @@ import jax
 from liverjax import config as config_lib
 from liverjax.config import ExperimentConfig
 
-FILE_NAME = "manifest.json"
 _PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 

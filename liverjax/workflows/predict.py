@@ -1,12 +1,10 @@
-"""What `predict` does: a CT file in, a segmentation, a picture and a report out."""
+"""What `predict` does: a CT in, a segmentation, a picture and a report out."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from liverjax.inference.cascade import Cascade
 from liverjax.io.atomic import write_json
-from liverjax.io.ct import read_ct
 from liverjax.io.nifti import write_segmentation
 from liverjax.reporting.measurements import measure, to_json
 from liverjax.reporting.preview import save_preview
@@ -17,21 +15,14 @@ PREVIEW = "preview.png"
 REPORT = "report.json"
 
 
-def predict(
-    source: Path, cascade: Cascade, output: Path, read: Callable[[Path], Volume] = read_ct
-) -> Segmentation:
+def predict(volume: Volume, cascade: Cascade, output: Path) -> Segmentation:
     """Segments one CT and writes `segmentation.nii.gz`, `preview.png` and `report.json`.
 
     Args:
-        source: DICOM folder, zip or NIfTI file.
+        volume: the CT, e.g. from `liverjax.io.ct.read_ct`.
         cascade: see `liverjax.inference.cascade.load_cascade`.
         output: folder, made where it is absent; each file in it appears whole or not at all.
-        read: how `source` becomes a Volume.
-
-    Raises:
-        InputError: the CT cannot be read; nothing is written then.
     """
-    volume = read(source)
     segmentation = cascade(volume)
     output.mkdir(parents=True, exist_ok=True)
     write_segmentation(output / SEGMENTATION, segmentation)

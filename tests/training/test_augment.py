@@ -1,14 +1,24 @@
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from liverjax.config import AugmentConfig
-from liverjax.preprocess.resize import whole_view
+from liverjax.preprocess.resize import View, whole_view
 from liverjax.preprocess.stages import Grid
 from liverjax.training.augment import SOFT_TISSUE_HU, build_augment
 
-NOTHING = dict(rotation=0, zoom=0, shift=0, brightness=0, contrast=0, noise=0, flip=False)
+NOTHING = {
+    "rotation": 0,
+    "zoom": 0,
+    "shift": 0,
+    "brightness": 0,
+    "contrast": 0,
+    "noise": 0,
+    "flip": False,
+}
 
 
 @pytest.fixture
@@ -17,11 +27,24 @@ def grid():
     target = np.zeros_like(image)
     target[:, 8:20, 6:14] = 1
     image[target > 0] = 150
-    return Grid(jnp.asarray(image), jnp.ones_like(image), jnp.asarray(target), whole_view(4, 32, 32))
+    view = whole_view(4, 32, 32)
+    return Labelled(jnp.asarray(image), jnp.ones_like(image), jnp.asarray(target), view)
 
 
-def apply(grid, key=0, **ranges):
-    return build_augment(AugmentConfig(**(NOTHING | ranges)))(jax.random.key(key), grid)
+class Labelled(NamedTuple):
+    """A grid and its target, as one tree."""
+
+    image: jax.Array
+    region: jax.Array
+    target: jax.Array
+    view: View
+
+
+def apply(example, key=0, **ranges):
+    augment = build_augment(AugmentConfig(**(NOTHING | ranges)))
+    grid = Grid(example.image, example.region, example.view)
+    moved, target = augment(jax.random.key(key), grid, example.target)
+    return Labelled(moved.image, moved.region, target, moved.view)
 
 
 def test_no_range_means_no_change(grid):

@@ -20,7 +20,8 @@ def target(rng):
 
 def test_a_perfect_prediction_costs_nothing(target):
     for loss in Loss:
-        assert float(build_loss(loss)(logits_of(target), target, ONES)) == pytest.approx(0, abs=1e-6)
+        cost = float(build_loss(loss)(logits_of(target), target, ONES))
+        assert cost == pytest.approx(0, abs=1e-6)
 
 
 def test_soft_dice_is_the_formula(rng, target):

@@ -1,3 +1,4 @@
+import itertools
 from functools import partial
 
 import jax
@@ -84,7 +85,7 @@ def test_the_schedule_warms_up_and_ends_at_zero():
     assert rates[10] == pytest.approx(config.learning_rate)
     assert rates[0] == pytest.approx(config.learning_rate / 10)
     assert rates[100] == pytest.approx(0, abs=1e-9)
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
 
 
 def test_decay_acts_on_kernels_alone():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from liverjax.datasets.phantom.fields import Point, around, capsule, smooth_noise, tube
-from liverjax.datasets.phantom.organs import AIR_HU
+from liverjax.datasets.phantom.organs import GAS_HU
 from liverjax.datasets.phantom.scene import Scene, claim, paint
 
 
@@ -26,7 +26,7 @@ def paint_colon(scene: Scene) -> None:
         paint(scene, lumen, np.where(crumbs > 0.9 - gas, -500.0, 10 + 35 * crumbs))
         if gas > 0.55:
             top = haustra * 4 + np.float32(np.mean([p[1] for p in points]) + 6)
-            paint(scene, lumen & (grid.y < top), AIR_HU)
+            paint(scene, lumen & (grid.y < top), GAS_HU)
 
 
 def paint_small_bowel(scene: Scene, loops: int = 110) -> None:
@@ -45,7 +45,7 @@ def paint_small_bowel(scene: Scene, loops: int = 110) -> None:
         paint(scene, mask, scene.phase.gut + rng.uniform(-8, 12), box)
         filled = rng.uniform(0, 1)
         if filled > 0.45:
-            value = AIR_HU if filled > 0.93 else rng.uniform(10, 45)
+            value = GAS_HU if filled > 0.93 else rng.uniform(10, 45)
             paint(scene, mask & (shape < -3.0), value, box)
 
 

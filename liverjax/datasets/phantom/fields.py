@@ -122,7 +122,9 @@ def ellipsoid(
     return radius * (radius - 1) / slope
 
 
-def capsule(grid: Grid, box: Box, start: Point, stop: Point, radii: tuple[float, float]) -> np.ndarray:
+def capsule(
+    grid: Grid, box: Box, start: Point, stop: Point, radii: tuple[float, float]
+) -> np.ndarray:
     """Signed distance to a rod whose radius changes evenly from `start` to `stop`; mm."""
     a, b = np.asarray(start, np.float32), np.asarray(stop, np.float32)
     along = b - a

@@ -6,7 +6,6 @@ from scipy import ndimage
 from liverjax.datasets.phantom.patient import Frame
 
 PADDING_HU = -1024
-_AIR_HU = -1000.0
 
 
 def scan(hu: np.ndarray, frame: Frame, rng: np.random.Generator) -> np.ndarray:
@@ -20,7 +19,7 @@ def scan(hu: np.ndarray, frame: Frame, rng: np.random.Generator) -> np.ndarray:
     _paint_table(hu, frame)
     pixel = frame.spacing[2]
     blurred = _blur(hu, (0.35, 0.75 / pixel, 0.75 / pixel))
-    noise = float(rng.uniform(10, 17)) * _grain(rng, hu.shape)
+    noise = float(rng.uniform(13, 19)) * _grain(rng, hu.shape)
     y, x = (axis - c for axis, c in zip(frame.axes[1:], frame.centre, strict=True))
     # A ray through the middle of the trunk is weakened most, so that noise is strongest there.
     noise *= 0.55 + 0.6 * np.exp(-((y[:, None] / 110) ** 2) - (x / 150) ** 2)
@@ -45,8 +44,8 @@ def _grain(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     highest (smoothing kernel): white noise, blurred, minus its own broader blur.
     """
     white = rng.standard_normal(shape, dtype=np.float32)
-    fine = _blur(white, (0.0, 0.65, 0.65))
-    fine -= _blur(fine, (0.0, 2.0, 2.0))
+    fine = _blur(white, (0.0, 0.5, 0.5))
+    fine -= _blur(fine, (0.0, 1.4, 1.4))
     return fine / fine.std()
 
 

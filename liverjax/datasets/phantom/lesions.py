@@ -24,12 +24,13 @@ def has_tumor(patient: int) -> bool:
 def paint_lesions(scene: Scene, liver: np.ndarray, patient: int) -> None:
     """Paints cysts and tumours in `liver` [D, H, W]; adds livercyst and the tumours' structures.
 
-    As in 3D-IRCADb the names of the tumours' structures vary: one mask for all of them, or one each.
+    As in 3D-IRCADb the names of the tumours' structures vary: one mask for all, or one each.
     """
     rng = scene.rng
     tumors: list[float] = []
     if has_tumor(patient):
-        tumors = [rng.uniform(14, 24), *rng.uniform(10, 20, min(3, rng.integers(5))).tolist()]
+        others = min(3, int(rng.integers(5)))
+        tumors = [float(rng.uniform(14, 24)), *rng.uniform(10, 20, others).tolist()]
     cysts = rng.uniform(7, 14, 1 + rng.integers(2)).tolist() if rng.uniform() < 0.45 else []
     placed = _place(scene, liver, tumors + cysts)
     ripple = smooth_noise(rng, scene.frame.axes, 11.0)
@@ -59,16 +60,18 @@ def _place(scene: Scene, liver: np.ndarray, radii: list[float]) -> list[Lesion]:
     step = max(1, liver.shape[1] // 128)
     coarse = liver[:, ::step, ::step]
     axes = (scene.frame.axes[0], scene.frame.axes[1][::step], scene.frame.axes[2][::step])
-    sampling = [spacing * n for spacing, n in zip(scene.frame.spacing, (1, step, step), strict=True)]
+    sampling = [
+        spacing * n for spacing, n in zip(scene.frame.spacing, (1, step, step), strict=True)
+    ]
     free = ndimage.distance_transform_edt(coarse, sampling).astype(np.float32)
-    lesions = []
+    lesions: list[Lesion] = []
     for wanted in radii:
         radius = min(wanted, float(free.max()) / 0.85)
         found = np.argwhere(free >= 0.84 * radius)
         index = found[scene.rng.integers(len(found))]
-        centre = tuple(float(axis[i]) for axis, i in zip(axes, index, strict=True))
-        lesions.append((centre, radius))
-        z, y, x = (axis - c for axis, c in zip(axes, centre, strict=True))
+        depth, height, width = (float(axis[i]) for axis, i in zip(axes, index, strict=True))
+        lesions.append(((depth, height, width), radius))
+        z, y, x = (axis - c for axis, c in zip(axes, lesions[-1][0], strict=True))
         distance = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
         free = np.minimum(free, distance - np.float32(radius + 4))
     return lesions
@@ -94,9 +97,7 @@ def _paint_cyst(scene: Scene, lesion: Lesion, free: np.ndarray) -> np.ndarray:
     return _take(mask, box, free)
 
 
-def _paint_tumor(
-    scene: Scene, lesion: Lesion, free: np.ndarray, ripple: np.ndarray
-) -> np.ndarray:
+def _paint_tumor(scene: Scene, lesion: Lesion, free: np.ndarray, ripple: np.ndarray) -> np.ndarray:
     """Paints a tumour with an irregular soft border, takes it from `free`; returns its mask.
 
     Most are darker than the liver, darkest in the middle; the others are brighter.
@@ -105,7 +106,7 @@ def _paint_tumor(
     box, distance = _sphere(scene, lesion, 6.0)
     distance = distance + np.float32(0.13 * radius) * ripple[box]
     hypodense = rng.uniform() < 0.6
-    contrast = rng.uniform(-36, -22) if hypodense else rng.uniform(24, 36)
+    contrast = rng.uniform(-42, -28) if hypodense else rng.uniform(28, 40)
     core = np.clip(-distance / radius, 0, 1) * 0.25
     texture = 4 * smooth_noise(rng, scene.frame.axes, 7.0)[box]
     value = scene.hu[box] + contrast * (0.9 + core) + texture

@@ -1,5 +1,6 @@
 """Solid and hollow organs of the abdomen, the liver among them."""
 
+import cc3d
 import numpy as np
 
 from liverjax.datasets.phantom.fields import (
@@ -10,12 +11,11 @@ from liverjax.datasets.phantom.fields import (
     smooth_union,
 )
 from liverjax.datasets.phantom.scene import Scene, claim, paint
-from liverjax.datasets.phantom.torso import Walls
 
-AIR_HU = -960.0
+GAS_HU = -960.0
 
 
-def paint_liver(scene: Scene, walls: Walls) -> np.ndarray:
+def paint_liver(scene: Scene) -> np.ndarray:
     """Paints the liver's parenchyma, with the gallbladder in its bed; returns the liver [D, H, W].
 
     A large right lobe that fills the space under the right dome, a left lobe of varying reach
@@ -29,7 +29,7 @@ def paint_liver(scene: Scene, walls: Walls) -> np.ndarray:
         grid,
         WHOLE,
         (-70.0, -2.0, 4.0),
-        (72 * swell, 92 * swell, 81.0 - tail),
+        (75 * swell, 94 * swell, 82.0 - tail),
         turn=float(rng.uniform(-0.1, 0.15)),
         lean=float(rng.uniform(0.28, 0.4)),
     )
@@ -48,11 +48,13 @@ def paint_liver(scene: Scene, walls: Walls) -> np.ndarray:
     shape += 4.5 * smooth_noise(rng, scene.frame.axes, 42.0)
     cleft = np.maximum(np.abs(grid.x + 6 + 0.3 * (grid.y + 50)) - 1.6, grid.z - rng.uniform(-5, 20))
     cleft = np.maximum(cleft, grid.y + 30)
-    shape = np.maximum(shape, -cleft)
+    fossa = ellipsoid(grid, WHOLE, (-42.0, 66.0, -46.0), (36.0, 38.0, 66.0))
+    shape = np.maximum(shape, np.maximum(-cleft, -fossa))
     _paint_gallbladder(scene)
-    liver = claim(scene, shape, 2.2)
+    # Other organs may have cut slivers off.
+    liver = cc3d.largest_k(claim(scene, shape, 2.2), k=1, connectivity=6) > 0
     # Perfusion and fat content vary across a liver, so that no one HU stands for all of it.
-    texture = 5.0 * smooth_noise(rng, scene.frame.axes, 55.0)
+    texture = 4.0 * smooth_noise(rng, scene.frame.axes, 55.0)
     texture += 2.0 * smooth_noise(rng, scene.frame.axes, 14.0)
     paint(scene, liver, scene.phase.liver + texture)
     return liver
@@ -123,7 +125,7 @@ def paint_stomach(scene: Scene) -> None:
     paint(scene, mask, scene.phase.gut)
     paint(scene, lumen, float(rng.uniform(8, 40)) + 6 * rugae)
     level = rng.uniform(-48, -22)
-    paint(scene, lumen & (grid.y < level), AIR_HU)
+    paint(scene, lumen & (grid.y < level), GAS_HU)
 
 
 def paint_pancreas(scene: Scene) -> None:

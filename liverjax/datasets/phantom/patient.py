@@ -6,14 +6,18 @@ import numpy as np
 
 from liverjax.datasets.phantom.fields import Grid, smooth_noise
 
+# Random deformation: standard deviation in mm, and mm over which it changes.
+_BEND = 5.0
+_BEND_CELL = 75.0
+
 
 @dataclasses.dataclass(frozen=True)
 class PhantomSpec:
     """A family of synthetic patients; its members are told apart by their number.
 
     Attributes:
-        shape: voxels (D, H, W). The slab of 165 to 200 mm and the field of view do not depend on
-            it, so that a smaller shape is the same abdomen in coarser voxels.
+        shape: voxels (D, H, W). The slab, of 160 to 210 mm from the bases of the lungs to the
+            kidneys, and the field of view do not depend on it: fewer voxels are coarser ones.
         seed: another seed is another family.
     """
 
@@ -78,34 +82,32 @@ def draw_phase(rng: np.random.Generator) -> Phase:
 
 def draw_frame(rng: np.random.Generator, spec: PhantomSpec) -> Frame:
     """Size, pose and deformation of one patient, sampled in voxels of `spec.shape`."""
-    scale = rng.uniform(0.94, 1.08) * rng.uniform((0.97, 0.94, 0.96), (1.03, 1.08, 1.04))
+    scale = rng.uniform(0.95, 1.09) * rng.uniform((0.97, 0.94, 0.96), (1.03, 1.08, 1.04))
     fat = float(rng.uniform(7, 26))
     slab = rng.uniform(172, 186) * scale[0]
     side = 2 * (138 * scale[2] + 1.2 * fat) * rng.uniform(1.03, 1.15)
     depth, height, width = spec.shape
-    spacing = (round(float(slab / depth), 3), *[round(float(side / max(height, width)), 4)] * 2)
-    z, y, x = axes = tuple(
-        np.arange(n, dtype=np.float32) * np.float32(step)
-        for n, step in zip(spec.shape, spacing, strict=True)
-    )
-    middle = [float(axis.mean()) + rng.uniform(-m, m) for axis, m in zip(axes, (4, 8, 8), strict=True)]
-    turn = rng.normal(0, 0.03)
-    cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    step, pixel = round(float(slab / depth), 3), round(float(side / max(height, width)), 4)
+    axes = _axis(depth, step), _axis(height, pixel), _axis(width, pixel)
+    middle = [
+        float(axis.mean()) + rng.uniform(-m, m) for axis, m in zip(axes, (4, 8, 8), strict=True)
+    ]
     z, y, x = (
         (axis - np.float32(m)) / np.float32(s)
         for axis, m, s in zip(axes, middle, scale, strict=True)
     )
-    y, x = y[:, None], x[None, :]
+    turn = rng.normal(0, 0.03)
+    cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    # No two trunks are ellipses alike: every direction is bent by its own smooth field.
+    bend = [np.float32(_BEND) * smooth_noise(rng, axes, _BEND_CELL) for _ in "xyz"]
     grid = Grid.of(
-        x=_warp(rng, axes, 5.0) + (cos * x + sin * y),
-        y=_warp(rng, axes, 5.0) + (cos * y - sin * x),
-        z=_warp(rng, axes, 5.0) + z[:, None, None],
+        x=bend[0] + (cos * x + sin * y[:, None]),
+        y=bend[1] + (cos * y[:, None] - sin * x),
+        z=bend[2] + z[:, None, None],
     )
-    return Frame(grid, axes, spacing, fat, (middle[1], middle[2]))
+    return Frame(grid, axes, (step, pixel, pixel), fat, (middle[1], middle[2]))
 
 
-def _warp(
-    rng: np.random.Generator, axes: tuple[np.ndarray, np.ndarray, np.ndarray], size: float
-) -> np.ndarray:
-    """Displacement [D, H, W] of standard deviation `size` mm; no two trunks are ellipses alike."""
-    return np.float32(size) * smooth_noise(rng, axes, 75.0)
+def _axis(count: int, step: float) -> np.ndarray:
+    """Positions in mm of `count` voxels."""
+    return np.arange(count, dtype=np.float32) * np.float32(step)

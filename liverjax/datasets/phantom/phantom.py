@@ -10,7 +10,7 @@ from liverjax.datasets.phantom.intensity import scan
 from liverjax.datasets.phantom.lesions import paint_lesions
 from liverjax.datasets.phantom.patient import PhantomSpec, draw_frame, draw_phase
 from liverjax.datasets.phantom.scene import Scene, claim, paint
-from liverjax.datasets.phantom.torso import paint_torso
+from liverjax.datasets.phantom.torso import AIR_HU, paint_torso
 from liverjax.volume import Geometry, Volume
 
 
@@ -39,16 +39,16 @@ def make_phantom(patient: int, spec: PhantomSpec) -> Phantom:
         frame=frame,
         phase=phase,
         rng=rng,
-        hu=np.full(spec.shape, -1000, np.float32),
+        hu=np.full(spec.shape, AIR_HU, np.float32),
         room=np.zeros(spec.shape, bool),
     )
-    walls = paint_torso(scene)
+    paint_torso(scene)
     # Each organ takes its room from the later ones, hence the order.
     vessels.paint_great_vessels(scene)
     organs.paint_kidneys(scene)
     if patient % 4 == 3:
         _paint_adrenal_tumor(scene)
-    liver = organs.paint_liver(scene, walls)
+    liver = organs.paint_liver(scene)
     organs.paint_stomach(scene)
     organs.paint_spleen(scene)
     organs.paint_pancreas(scene)

@@ -45,8 +45,6 @@ def claim(scene: Scene, shape: np.ndarray, gap: float = 2.0, box: Box = WHOLE) -
     return mask
 
 
-def paint(
-    scene: Scene, mask: np.ndarray, value: float | np.ndarray, box: Box = WHOLE
-) -> None:
+def paint(scene: Scene, mask: np.ndarray, value: float | np.ndarray, box: Box = WHOLE) -> None:
     """Sets the HU inside a mask, both given in `box`."""
     np.copyto(scene.hu[box], np.float32(value), where=mask)

@@ -1,32 +1,18 @@
 """The container: skin, fat, muscle, ribs, spine, lungs, diaphragm, heart."""
 
-import dataclasses
-
 import numpy as np
 
 from liverjax.datasets.phantom.fields import FAR, WHOLE, Box, Grid, ellipsoid, smooth_noise
 from liverjax.datasets.phantom.scene import Scene, paint
 
+AIR_HU = -1000.0
 FAT_HU = -105.0
 LUNG_HU = -860.0
 CORTEX_HU = 520.0
 MARROW_HU = 190.0
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Walls:
-    """Surfaces that organs meet; float32 [D, H, W] in mm.
-
-    Attributes:
-        cavity: signed distance to the inner side of the trunk's wall, negative inside.
-        below: height of the diaphragm above the voxel; the abdomen is where it is positive.
-    """
-
-    cavity: np.ndarray
-    below: np.ndarray
-
-
-def paint_torso(scene: Scene) -> Walls:
+def paint_torso(scene: Scene) -> None:
     """Paints everything that holds organs, and opens the abdomen's room.
 
     Adds the structures skin, bone, leftlung and rightlung.
@@ -35,16 +21,15 @@ def paint_torso(scene: Scene) -> Walls:
     ripple = smooth_noise(scene.rng, scene.frame.axes, 38.0)
     muscle = _muscle_thickness(scene.frame.grid) * (1 + 0.15 * ripple)
     _paint_layers(scene, cavity, muscle, ripple)
-    walls = Walls(cavity, _diaphragm(scene) - scene.frame.grid.z)
+    below = _diaphragm(scene) - scene.frame.grid.z
     bone = _paint_ribs(scene, cavity, muscle)
-    _paint_chest(scene, walls)
+    _paint_chest(scene, cavity, below)
     spine, solid = _paint_back(scene)
     scene.structures["bone"] = bone | spine
     for side in ("leftlung", "rightlung"):
         scene.structures[side] &= solid > 0
     properitoneal = 2.2 + 0.8 * ripple
-    np.copyto(scene.room, (cavity < -properitoneal) & (walls.below > 3.0) & (solid > 1.5))
-    return walls
+    np.copyto(scene.room, (cavity < -properitoneal) & (below > 3.0) & (solid > 1.5))
 
 
 def _cavity(grid: Grid) -> np.ndarray:
@@ -62,9 +47,7 @@ def _muscle_thickness(grid: Grid) -> np.ndarray:
     return wall - 6 * (1 - back) * np.exp(-((grid.x / 7) ** 2)) - np.float32(0.015) * grid.z
 
 
-def _paint_layers(
-    scene: Scene, cavity: np.ndarray, muscle: np.ndarray, ripple: np.ndarray
-) -> None:
+def _paint_layers(scene: Scene, cavity: np.ndarray, muscle: np.ndarray, ripple: np.ndarray) -> None:
     """Paints skin, subcutaneous fat, muscle, and fat inside; adds the structure skin."""
     grid = scene.frame.grid
     length = np.sqrt(grid.x**2 + grid.y**2) + 1
@@ -92,8 +75,8 @@ def _paint_layers(
 def _diaphragm(scene: Scene) -> np.ndarray:
     """Height in mm of the diaphragm over (x, y): two domes, each lowest at the back."""
     grid, rng = scene.frame.grid, scene.rng
-    tops = (64 + rng.uniform(-5, 5), 54 + rng.uniform(-6, 6))
-    height = np.float32(-FAR)
+    tops = (66 + rng.uniform(-5, 5), 54 + rng.uniform(-6, 6))
+    height = np.full(grid.x.shape, -FAR)
     for x, y, top in ((-62.0, -4.0, tops[0]), (66.0, 0.0, tops[1])):
         u = (grid.x - x) / np.where(np.abs(grid.x) > abs(x), np.float32(62), np.float32(88))
         v = (grid.y - y) / np.where(grid.y > y, np.float32(76), np.float32(118))
@@ -121,11 +104,17 @@ def _paint_ribs(scene: Scene, cavity: np.ndarray, muscle: np.ndarray) -> np.ndar
     return bone | sternum
 
 
-def _paint_chest(scene: Scene, walls: Walls) -> None:
-    """Paints lungs, diaphragm, mediastinum and heart; adds the structures of the lungs."""
+def _paint_chest(scene: Scene, cavity: np.ndarray, below: np.ndarray) -> None:
+    """Paints lungs, diaphragm, mediastinum and heart; adds the structures of the lungs.
+
+    Args:
+        scene: as painted so far.
+        cavity: [D, H, W], signed distance in mm to the inner side of the trunk's wall.
+        below: [D, H, W], mm from the voxel up to the diaphragm.
+    """
     grid, rng = scene.frame.grid, scene.rng
-    inside = walls.cavity < -1.5
-    chest = inside & (walls.below < 0)
+    inside = cavity < -1.5
+    chest = inside & (below < 0)
     middle = ellipsoid(grid, WHOLE, (0.0, 22.0, 90.0), (22.0, 62.0, 400.0))
     heart = ellipsoid(
         grid, WHOLE, (18.0, -28.0 + rng.uniform(-4, 4), 104.0), (66.0, 48.0, 48.0), turn=0.45
@@ -134,8 +123,8 @@ def _paint_chest(scene: Scene, walls: Walls) -> None:
     vessels = smooth_noise(rng, scene.frame.axes, (10.0, 4.5, 4.5)) > 2.3
     shade = LUNG_HU + 12 * smooth_noise(rng, scene.frame.axes, 40.0) + grid.y * np.float32(0.4)
     paint(scene, lung, shade)
-    paint(scene, lung & vessels & (walls.cavity < -8), 20.0)
-    dome = inside & (walls.below >= 0) & (walls.below < 3.0)
+    paint(scene, lung & vessels & (cavity < -8), 20.0)
+    dome = inside & (below >= 0) & (below < 3.0)
     paint(scene, dome, scene.phase.muscle)
     blood = scene.phase.artery * 0.5 + scene.phase.vein * 0.5
     wall = ellipsoid(
@@ -162,7 +151,9 @@ def _paint_back(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     canal = np.sqrt((x / 10.5) ** 2 + ((y - 73) / 8) ** 2) * 8 - 8
     ring = np.maximum(np.sqrt((x / 17) ** 2 + ((y - 75) / 14) ** 2) * 15 - 15, -canal)
     spinous = np.maximum(np.abs(x) - 3.0, np.abs(y - 98) - 16.0)
-    transverse = np.maximum(np.abs(y - 78 - 0.12 * np.abs(x)) - 4.5, np.abs(x) - 40.0)
+    transverse = np.maximum(
+        np.abs(y - 78 - 0.12 * np.abs(x)) - 6.5 + 0.11 * np.abs(x), np.abs(x) - 38.0
+    )
     spinous = np.where(beat > 12, spinous, FAR)
     transverse = np.where(beat > 18, transverse, FAR)
     bone = np.minimum(np.minimum(body, ring), np.minimum(spinous, transverse))

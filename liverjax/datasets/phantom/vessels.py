@@ -35,7 +35,10 @@ def paint_great_vessels(scene: Scene) -> None:
     paint(scene, artery, phase.artery)
     scene.room &= aorta > 2.0
     scene.structures["artery"] = artery
-    for name, shape, value in (("venoussystem", cava, phase.vein), ("portalvein", portal, phase.portal)):
+    for name, shape, value in (
+        ("venoussystem", cava, phase.vein),
+        ("portalvein", portal, phase.portal),
+    ):
         mask = claim(scene, shape, 0.0)
         paint(scene, mask, value)
         scene.structures[name] = mask
@@ -44,7 +47,10 @@ def paint_great_vessels(scene: Scene) -> None:
 def paint_liver_vessels(scene: Scene, liver: np.ndarray) -> None:
     """Paints branching vessels inside `liver` [D, H, W]; adds them to their structures."""
     phase = scene.phase
-    portal = [((-40.0, 0.0, 0.0), (-0.8, 0.3, 0.1), 4.6), ((-15.0, -28.0, 4.0), (0.5, -0.7, 0.3), 4.0)]
+    portal = [
+        ((-40.0, 0.0, 0.0), (-0.8, 0.3, 0.1), 4.6),
+        ((-15.0, -28.0, 4.0), (0.5, -0.7, 0.3), 4.0),
+    ]
     hepatic = [
         ((-30.0, 8.0, 50.0), (-0.75, 0.25, -0.6), 4.5),
         ((-24.0, -4.0, 50.0), (-0.4, -0.75, -0.5), 4.2),

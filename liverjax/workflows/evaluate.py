@@ -1,0 +1,94 @@
+"""What `evaluate` does: the cascade on patients that neither network has seen."""
+
+import dataclasses
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from liverjax.config import DatasetConfig
+from liverjax.datasets.splits import check_disjoint
+from liverjax.errors import SplitError
+from liverjax.evaluation.overlap import PatientScore, score_patient
+from liverjax.inference.cascade import compose
+from liverjax.inference.load import LoadedNetwork
+from liverjax.io.atomic import write_json
+
+EVALUATION = "evaluation.json"
+
+
+def evaluate(
+    liver: LoadedNetwork, tumor: LoadedNetwork, data_dir: Path, patients: Sequence[str] = ()
+) -> list[PatientScore]:
+    """Scores the cascade, end to end: the tumour network works in the predicted liver.
+
+    Args:
+        liver, tumor: the two networks.
+        data_dir: where the prepared dataset lies.
+        patients: by default those that both networks hold back for testing.
+
+    Raises:
+        SplitError: a patient was used to train or to select one of the networks, or none is left.
+    """
+    from liverjax import input_pipeline  # here, so that importing workflows needs no TensorFlow
+
+    sides = (liver.config.dataset, tumor.config.dataset)
+    chosen = tuple(patients) or tuple(name for name in sides[0].test if name in sides[1].test)
+    check_held_out(chosen, sides)
+    cascade = compose(liver, tumor)
+    builder = input_pipeline.open_dataset(sides[0].name, data_dir)
+    scores = []
+    for name in tqdm(chosen, desc="evaluate", unit="patient", disable=None):
+        volume, reference = input_pipeline.read_volume(builder, name)
+        scores.append(score_patient(name, cascade(volume), reference))
+    return scores
+
+
+def check_held_out(patients: Sequence[str], sides: Sequence[DatasetConfig]) -> None:
+    """Refuses to judge networks on patients that they were trained or selected on.
+
+    Args:
+        patients: who is to be scored.
+        sides: what each network was trained with.
+
+    Raises:
+        SplitError: names the patient and the side, or says that there is nobody to score.
+    """
+    if not patients:
+        raise SplitError("no patient to evaluate: the networks hold none back for testing")
+    for side in sides:
+        check_disjoint({"evaluation": patients, "train": side.train, "validation": side.validation})
+
+
+def write_evaluation(path: Path, scores: Sequence[PatientScore]) -> None:
+    """Writes `{"patients": [...]}`, one entry per patient; what is undefined is null."""
+    write_json(path, {"patients": [dataclasses.asdict(score) for score in scores]})
+
+
+def mean(values: Sequence[float | None]) -> tuple[float | None, int]:
+    """Mean over the values that are defined, and how many they are; None where there is none."""
+    defined = [value for value in values if value is not None]
+    return (statistics.fmean(defined) if defined else None), len(defined)
+
+
+def format_scores(scores: Sequence[PatientScore]) -> str:
+    """A table of the patients and their means, in plain text; a dash is undefined."""
+    rows = [
+        (score.patient, score.liver_dice, score.tumor_dice, score.tumor_false_positive_ml)
+        for score in scores
+    ]
+    header = f"{'patient':<12}{'liver Dice':>12}{'tumour Dice':>13}{'false tumour mL':>17}"
+    lines = [header, *(_row(*row) for row in rows)]
+    columns = [mean(column) for column in zip(*(row[1:] for row in rows), strict=True)]
+    lines.append(_row("mean", *(value for value, _ in columns)))
+    counts = [f"{count}" for _, count in columns]
+    lines.append(f"{'  over cases':<12}{counts[0]:>12}{counts[1]:>13}{counts[2]:>17}")
+    return "\n".join(lines)
+
+
+def _row(name: str, liver: float | None, tumor: float | None, false_positive: float | None) -> str:
+    def cell(value: float | None, digits: int) -> str:
+        return "-" if value is None else f"{value:.{digits}f}"
+
+    return f"{name:<12}{cell(liver, 3):>12}{cell(tumor, 3):>13}{cell(false_positive, 2):>17}"

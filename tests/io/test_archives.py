@@ -1,0 +1,159 @@
+"""Folders and nested archives as one tree."""
+
+import io
+import warnings
+import zipfile
+import zlib
+
+import pytest
+
+from liverjax.errors import InputError
+from liverjax.io import archives
+from liverjax.io.archives import open_tree
+from liverjax.io.tree import find, only_one, walk
+from tests.io.dicom_files import write_files, zipped
+
+CONTENT = {"a/one.txt": b"one", "a/b/two.txt": b"two", "three.txt": b"three"}
+
+
+def contents(path):
+    with open_tree(path) as tree:
+        return {str(file.path): file.read() for file in walk(tree)}
+
+
+def test_archives_are_folders(tmp_path):
+    write_files(
+        tmp_path / "in", {"c/inner.zip": zipped({"d/deep.ZIP": zipped(CONTENT)}), "x": b"x"}
+    )
+    top = "in/c/inner.zip/d/deep.ZIP"
+    expected = {f"{top}/{path}": data for path, data in CONTENT.items()}
+    assert contents(tmp_path / "in") == expected | {"in/x": b"x"}
+
+
+def test_archive_itself_is_a_tree(tmp_path):
+    write_files(tmp_path, {"in.zip": zipped(CONTENT)})
+    assert contents(tmp_path / "in.zip") == {f"in.zip/{k}": v for k, v in CONTENT.items()}
+    with open_tree(tmp_path / "in.zip") as tree:
+        assert (tree.name, tree.is_archive) == ("in", True)
+        assert [folder.name for folder in tree.open().folders] == ["a"]
+
+
+def test_size_and_checksum_are_those_of_the_content(tmp_path):
+    write_files(tmp_path / "in", CONTENT | {"in.zip": zipped(CONTENT)})
+    with open_tree(tmp_path / "in") as tree:
+        files = list(walk(tree))
+        assert len(files) == 6
+        for file in files:
+            assert file.size == len(file.read())
+            assert file.crc32() == zlib.crc32(file.read())
+
+
+def test_what_systems_strew_about_is_left_out(tmp_path):
+    junk = {".DS_Store": b"", "__MACOSX/a/._one.txt": b"", "a/Thumbs.db": b"", "a/._x": b""}
+    write_files(tmp_path / "in", CONTENT | junk | {"in.zip": zipped(CONTENT | junk)})
+    assert len(contents(tmp_path / "in")) == 6
+
+
+def test_archives_are_opened_only_when_listed(tmp_path):
+    write_files(tmp_path / "in", {"bad.zip": b"no archive", "good.zip": zipped(CONTENT)})
+    with open_tree(tmp_path / "in") as tree:
+        bad, good = tree.open().folders
+        assert len(list(walk(good))) == 3
+        with pytest.raises(InputError, match=r"in/bad\.zip: not a complete zip archive"):
+            bad.open()
+
+
+def test_cut_archive_is_refused(tmp_path):
+    write_files(tmp_path, {"in.zip": zipped(CONTENT)[:-30]})
+    with pytest.raises(InputError, match="expected a folder or a complete zip archive"):
+        contents(tmp_path / "in.zip")
+
+
+def test_damaged_member_is_named(tmp_path):
+    data = zipped({"one.txt": b"1234567890" * 9, "two.txt": b"0"})
+    start = data.index(b"one.txt") + len("one.txt")
+    write_files(tmp_path / "in", {"x.zip": data[:start] + b"\xff\xff" + data[start + 2 :]})
+    with pytest.raises(InputError, match=r"in/x\.zip/one\.txt: damaged in its archive"):
+        contents(tmp_path / "in")
+
+
+def test_encrypted_member_is_refused(tmp_path):
+    data = bytearray(zipped({"one.txt": b"1"}))
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(mark) + offset] |= 1
+    write_files(tmp_path, {"x.zip": bytes(data)})
+    with pytest.raises(InputError, match=r"x\.zip/one\.txt: encrypted"):
+        contents(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil", "a\\..\\evil"])
+def test_names_that_point_outside_are_refused(tmp_path, name):
+    write_files(tmp_path, {"x.zip": zipped({name: b"1"})})
+    with pytest.raises(InputError, match="expected names inside the archive"):
+        contents(tmp_path / "x.zip")
+
+
+def test_backslashes_separate_folders(tmp_path):
+    write_files(tmp_path, {"x.zip": zipped({"a\\b\\c": b"1"})})
+    assert contents(tmp_path / "x.zip") == {"x.zip/a/b/c": b"1"}
+
+
+def test_a_name_twice_is_refused(tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr("one", b"1")
+        archive.writestr("one", b"2")
+    write_files(tmp_path, {"x.zip": buffer.getvalue()})
+    with pytest.raises(InputError, match="holds 'one' twice"):
+        contents(tmp_path / "x.zip")
+
+
+def test_a_file_that_is_also_a_folder_is_refused(tmp_path):
+    write_files(tmp_path, {"x.zip": zipped({"one": b"1", "one/two": b"2"})})
+    with pytest.raises(InputError, match="one"):
+        contents(tmp_path / "x.zip")
+
+
+def test_too_many_nested_archives_are_refused(tmp_path):
+    data = zipped(CONTENT)
+    for _ in range(archives.MAX_ARCHIVES):
+        data = zipped({"x.zip": data})
+    write_files(tmp_path, {"x.zip": data})
+    with pytest.raises(InputError, match="expected at most 4 archives"):
+        contents(tmp_path / "x.zip")
+
+
+def test_a_member_that_declares_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 2)
+    write_files(tmp_path, {"x.zip": zipped(CONTENT)})
+    with pytest.raises(InputError, match="expected at most 2 bytes"):
+        contents(tmp_path / "x.zip")
+
+
+def test_a_circle_of_links_ends(tmp_path):
+    write_files(tmp_path / "in", CONTENT)
+    (tmp_path / "in" / "a" / "again").symlink_to(tmp_path / "in")
+    with pytest.raises(InputError, match="expected at most"):
+        contents(tmp_path / "in")
+
+
+def test_absent_path_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such file or folder"):
+        contents(tmp_path / "in")
+
+
+def test_find_and_only_one(tmp_path):
+    copies = {
+        "x/one": b"1", "x.zip": zipped({"x/one": b"1"}), "y/x.zip": zipped({"one": b"2"})
+    }  # fmt: skip
+    write_files(tmp_path / "in", copies)
+    with open_tree(tmp_path / "in") as tree:
+        x, archive, y = tree.open().folders
+        other = y.open().folders[0]
+        assert find(tree, other.path).path == other.path
+        assert only_one([x, archive], "").path == x.path
+        with pytest.raises(InputError, match=r"in/x and in/y/x\.zip hold different files; keep"):
+            only_one([x, other], "keep one")
+        with pytest.raises(InputError, match="no such folder"):
+            find(tree, other.path / "z")

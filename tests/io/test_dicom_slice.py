@@ -1,0 +1,124 @@
+"""One file: what is a slice, what is ignored and what is refused."""
+
+import io
+from pathlib import PurePosixPath
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.encaps import encapsulate
+from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, JPEG2000Lossless
+
+from liverjax.errors import InputError
+from liverjax.io.dicom_slice import read_slice
+from liverjax.io.tree import File
+from tests.io.dicom_files import SPACING, edited, example_hu, series_files
+
+HU = example_hu()
+DATA = series_files(HU)["image_7"]
+SIZE = HU[0].nbytes
+
+
+def read(data, name="image_7"):
+    return read_slice(File(PurePosixPath("in", name), len(data), lambda: data, lambda: 0))
+
+
+def test_slice_holds_what_was_written():
+    item = read(series_files(HU, description="portal venous")["image_7"])
+    np.testing.assert_array_equal(item.stored, HU[7])
+    np.testing.assert_array_equal(item.orientation, [[1, 0, 0], [0, 1, 0]])
+    assert item.position == pytest.approx([0, 0, 7 * SPACING[0]])
+    assert item.pixel_spacing == pytest.approx(SPACING[1:])
+    assert (item.thickness, item.rescale) == (SPACING[0], (1.0, 0.0))
+    assert item.description == "portal venous"
+
+
+@pytest.mark.parametrize(
+    ("stored", "tags", "expected"),
+    [
+        ([0, 4095], {"BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0}, [0, 4095]),
+        # The top four bits hold something else and must not count.
+        ([0xF001, 0x8FFF], {"BitsStored": 12, "HighBit": 11, "PixelRepresentation": 0}, [1, 4095]),
+        ([0x0FFF, 0xF7FF], {"BitsStored": 12, "HighBit": 11, "PixelRepresentation": 1}, [-1, 2047]),
+        ([0x7FF0, 0xFFF5], {"BitsStored": 12, "HighBit": 15, "PixelRepresentation": 1}, [2047, -1]),
+        ([0, 0xFFFF], {"PixelRepresentation": 0}, [0, 65535]),
+    ],
+)
+def test_bits_are_read_as_described(stored, tags, expected):
+    pixels = np.array([stored], dtype="<u2")
+    data = edited(DATA, Rows=1, Columns=2, PixelData=pixels.tobytes(), **tags)
+    assert read(data).stored.tolist() == [expected]
+
+
+def test_implicit_syntax_is_read():
+    dataset = pydicom.dcmread(io.BytesIO(DATA))
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    buffer = io.BytesIO()
+    dataset.save_as(buffer, implicit_vr=True, little_endian=True)
+    np.testing.assert_array_equal(read(buffer.getvalue()).stored, HU[7])
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("README.txt", b"Read this first."),
+        ("LICENSE", b"All rights reserved. " * 20),
+        ("notes.txt", b""),
+        ("preview.png", b"\x89PNG" + bytes(200)),
+    ],
+)
+def test_other_files_are_ignored(name, data):
+    assert read(data, name) is None
+
+
+def test_dicom_files_without_a_ct_image_are_ignored():
+    report = DATA.replace(CTImageStorage.encode(), b"1.2.840.10008.5.1.4.1.1.88.67"[:25])
+    assert read(report) is None
+
+
+@pytest.mark.parametrize("name", ["image_7", "1.2.840.7", "slice.DCM"])
+@pytest.mark.parametrize("length", [0, 90, 128, 140, 200, 350, 600, len(DATA) - 1])
+def test_cut_slice_is_refused(length, name):
+    with pytest.raises(InputError, match=f"in/{name}"):
+        read(DATA[:length], name)
+
+
+def test_wrong_content_under_a_dicom_name_is_refused():
+    with pytest.raises(InputError, match=r"image_7\.dcm: not a DICOM file"):
+        read(b"text" * 100, "image_7.dcm")
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({"ImagePositionPatient": None}, "ImagePositionPatient: expected 3 numbers, missing"),
+        ({"ImagePositionPatient": [0, 0]}, "ImagePositionPatient: expected 3 numbers, found"),
+        ({"ImageOrientationPatient": None}, "ImageOrientationPatient: expected 6 numbers, missing"),
+        ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "expected two perpendicular"),
+        ({"PixelSpacing": None}, "PixelSpacing: expected 2 numbers, missing"),
+        ({"PixelSpacing": [0, 1]}, "PixelSpacing: expected mm"),
+        ({"RescaleIntercept": None}, "RescaleIntercept: expected 1 numbers, missing"),
+        ({"PixelData": bytes(SIZE - 2)}, f"PixelData: expected {SIZE} bytes .* found {SIZE - 2}"),
+        ({"PixelData": bytes(SIZE + 2)}, f"PixelData: expected {SIZE} bytes .* found {SIZE + 2}"),
+        ({"PixelData": None}, f"PixelData: expected {SIZE} bytes .* found 0"),
+        ({"Rows": None}, "Rows: expected an integer"),
+        ({"NumberOfFrames": 3}, "NumberOfFrames: expected one frame, found 3"),
+        ({"SamplesPerPixel": 3}, "SamplesPerPixel: expected one sample, found 3"),
+        ({"BitsAllocated": 32}, "BitsAllocated: expected 8 or 16, found 32"),
+        ({"BitsStored": 17}, "BitsStored: 17 up to HighBit 15 of 16"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_its_tag(tags, message):
+    with pytest.raises(InputError, match=f"in/image_7: .*{message}"):
+        read(edited(DATA, **tags))
+
+
+def test_compressed_pixels_are_refused_by_their_syntax():
+    dataset = pydicom.dcmread(io.BytesIO(DATA))
+    dataset.PixelData = encapsulate([bytes(10)])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    with pytest.raises(InputError, match=rf"{JPEG2000Lossless} \(JPEG 2000"):
+        read(buffer.getvalue())
