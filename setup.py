@@ -50,6 +50,8 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
+        # The `tfds` command itself imports both; `experiments.build_dataset` needs neither.
+        "beam": ["apache-beam>=2.60", "mlcroissant>=1.0"],
         "notebook": ["jupyterlab>=4.2"],
         "test": [
             "dill>=0.3.8",

@@ -31,6 +31,15 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """Workdir of a whole quickstart on few and coarse phantoms, for what builds on one."""
+    from tests.small_run import run_quickstart
+
+    workdir = tmp_path_factory.mktemp("quickstart")
+    return workdir, run_quickstart(workdir)
+
+
 def require_program(name):
     """Path of an outside program; skips where it is missing, but fails under CI."""
     found = shutil.which(name)

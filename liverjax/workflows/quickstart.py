@@ -99,7 +99,11 @@ def _write_phantoms(folder: Path, sides: DatasetConfig, spec: PhantomSpec) -> No
         if not (folder / f"3Dircadb1.{number}.zip").exists()
     ]
     with tqdm(total=len(numbers), desc="phantoms", unit="patient", disable=None) as bar:
-        write_phantom_archive(folder, numbers, spec, progress=lambda _: bar.update())
+
+        def advance(_: int) -> None:
+            bar.update()
+
+        write_phantom_archive(folder, numbers, spec, advance)
 
 
 def _divide_real(manual_dir: Path, name: str) -> DatasetConfig:

@@ -102,8 +102,7 @@ def test_tumours_lie_in_the_liver_and_show(patient):
     assert not (tumor & ~liver).any()
     if has_tumor(patient):
         assert millilitres(made, tumor) > 6
-        smallest_share = tumor.sum() / liver.sum()
-        assert smallest_share < 0.2
+        assert tumor.sum() < 0.25 * liver.sum()
     cyst = made.structures.get("livercyst", np.zeros_like(liver))
     assert not (cyst & ~liver).any()
     assert not (cyst & tumor).any()
@@ -170,7 +169,7 @@ def test_archive_has_the_layout_of_the_original_and_the_same_hu(tmp_path):
         ct_slice = pydicom.dcmread(ct.open(f"PATIENT_DICOM/image_{i}"))
         assert np.array_equal(ct_slice.pixel_array, made.volume.hu[i])
         assert float(ct_slice.ImagePositionPatient[2]) == pytest.approx(
-            made.volume.geometry.affine[2, 2] * i
+            made.volume.geometry.affine[2, 0] * i
         )
         liver_slice = pydicom.dcmread(masks.open(f"MASKS_DICOM/liver/image_{i}"))
         assert np.array_equal(liver_slice.pixel_array, made.structures["liver"][i] * np.uint8(255))

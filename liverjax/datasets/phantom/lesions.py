@@ -29,8 +29,8 @@ def paint_lesions(scene: Scene, liver: np.ndarray, patient: int) -> None:
     rng = scene.rng
     tumors: list[float] = []
     if has_tumor(patient):
-        others = min(3, int(rng.integers(5)))
-        tumors = [float(rng.uniform(14, 24)), *rng.uniform(10, 20, others).tolist()]
+        others = min(3, int(rng.integers(8)))
+        tumors = [float(rng.uniform(14, 24)), *rng.uniform(11, 21, others).tolist()]
     cysts = rng.uniform(7, 14, 1 + rng.integers(2)).tolist() if rng.uniform() < 0.45 else []
     placed = _place(scene, liver, tumors + cysts)
     ripple = smooth_noise(rng, scene.frame.axes, 11.0)
@@ -106,7 +106,7 @@ def _paint_tumor(scene: Scene, lesion: Lesion, free: np.ndarray, ripple: np.ndar
     box, distance = _sphere(scene, lesion, 6.0)
     distance = distance + np.float32(0.13 * radius) * ripple[box]
     hypodense = rng.uniform() < 0.6
-    contrast = rng.uniform(-42, -28) if hypodense else rng.uniform(28, 40)
+    contrast = rng.uniform(-44, -30) if hypodense else rng.uniform(29, 40)
     core = np.clip(-distance / radius, 0, 1) * 0.25
     texture = 4 * smooth_noise(rng, scene.frame.axes, 7.0)[box]
     value = scene.hu[box] + contrast * (0.9 + core) + texture

@@ -95,7 +95,7 @@ def paint_kidneys(scene: Scene) -> None:
 def paint_spleen(scene: Scene) -> None:
     """Paints the spleen, a crescent along the left wall; adds its structure."""
     grid, rng = scene.frame.grid, scene.rng
-    size = rng.uniform(0.85, 1.12)
+    size = rng.uniform(0.92, 1.15)
     outer = ellipsoid(
         grid, WHOLE, (90.0, 32.0, 18.0 + rng.uniform(-8, 8)), (46 * size, 52 * size, 56 * size)
     )

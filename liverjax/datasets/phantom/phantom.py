@@ -49,8 +49,8 @@ def make_phantom(patient: int, spec: PhantomSpec) -> Phantom:
     if patient % 4 == 3:
         _paint_adrenal_tumor(scene)
     liver = organs.paint_liver(scene)
-    organs.paint_stomach(scene)
     organs.paint_spleen(scene)
+    organs.paint_stomach(scene)
     organs.paint_pancreas(scene)
     bowel.paint_colon(scene)
     bowel.paint_small_bowel(scene)

@@ -27,9 +27,9 @@ def paint_torso(scene: Scene) -> None:
     spine, solid = _paint_back(scene)
     scene.structures["bone"] = bone | spine
     for side in ("leftlung", "rightlung"):
-        scene.structures[side] &= solid > 0
+        scene.structures[side] &= (solid > 0) & ~bone
     properitoneal = 2.2 + 0.8 * ripple
-    np.copyto(scene.room, (cavity < -properitoneal) & (below > 3.0) & (solid > 1.5))
+    np.copyto(scene.room, (cavity < -properitoneal) & (below > 3.0) & (solid > 1.5) & ~bone)
 
 
 def _cavity(grid: Grid) -> np.ndarray:

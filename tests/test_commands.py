@@ -1,0 +1,80 @@
+"""The commands of the README, run as a user runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(command, *flags):
+    return subprocess.run(
+        [sys.executable, "-m", f"experiments.{command}", *map(str, flags)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+
+
+def test_predict_reads_a_patient_archive_and_writes_three_files(small_run, tmp_path):
+    workdir, _ = small_run
+    result = run(
+        "predict",
+        f"--input={workdir / 'archive' / '3Dircadb1.5.zip'}",
+        f"--liver={workdir / 'liver'}",
+        f"--tumor={workdir / 'tumor'}",
+        f"--output={tmp_path / 'new' / 'folder'}",
+    )
+    assert result.returncode == 0, result.stderr
+    written = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
+    assert written == ["preview.png", "report.json", "segmentation.nii.gz"]
+    assert json.loads((tmp_path / "new" / "folder" / "report.json").read_text())["liver_ml"] > 100
+
+
+def test_an_error_is_one_line_that_names_the_file(small_run, tmp_path):
+    workdir, _ = small_run
+    (tmp_path / "notes.zip").write_bytes(b"no archive at all")
+    flags = [f"--{stage}={workdir / stage}" for stage in ("liver", "tumor")]
+    result = run(
+        "predict", f"--input={tmp_path / 'notes.zip'}", *flags, f"--output={tmp_path / 'out'}"
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert "notes.zip" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_train_takes_fields_of_the_configuration_as_flags(small_run, tmp_path):
+    workdir, _ = small_run
+    flags = [
+        f"--config={ROOT / 'configs' / 'quickstart_liver.py'}",
+        f"--workdir={tmp_path / 'run'}",
+        f"--data_dir={workdir / 'data'}",
+        "--config.epochs=1",
+        "--config.preprocess.size=32",
+        "--config.model.features=(4, 8)",
+        "--config.dataset.train=('patient01',)",
+        "--config.dataset.validation=()",
+        "--config.dataset.test=()",
+    ]
+    result = run("train", *flags)
+    assert result.returncode == 0, result.stderr
+    config = json.loads((tmp_path / "run" / "manifest.json").read_text())["config"]
+    assert config["epochs"] == 1
+    assert config["model"]["features"] == [4, 8]
+    assert config["dataset"]["train"] == ["patient01"]
+    assert "--config.epochs=1" in (tmp_path / "run" / "manifest.json").read_text()
+
+
+@pytest.mark.parametrize("flag", ["--config.epoch=1", "--config.stage=kidney"])
+def test_a_wrong_field_is_refused_by_name(flag, tmp_path):
+    config = ROOT / "configs" / "quickstart_liver.py"
+    result = run("train", f"--config={config}", f"--workdir={tmp_path / 'run'}", flag)
+    assert result.returncode != 0
+    assert flag.removeprefix("--config.").partition("=")[0] in result.stderr
+    assert not (tmp_path / "run").exists()

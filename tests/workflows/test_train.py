@@ -1,0 +1,59 @@
+import dataclasses
+import json
+
+import pytest
+
+from liverjax.checkpoint import load_model
+from liverjax.config import DatasetConfig, Stage
+from liverjax.errors import ConfigError, InputError, SplitError
+from liverjax.workflows.train import train
+from tests.small_run import PATIENTS, small_config
+
+
+def test_the_manifest_tells_how_the_run_came_about(small_run):
+    workdir, _ = small_run
+    manifest = json.loads((workdir / "liver" / "manifest.json").read_text())
+    assert manifest == load_model(workdir / "liver").manifest
+    assert manifest["patients"]["train"] == list(PATIENTS.train)
+    assert manifest["config"]["stage"] == "liver"
+    assert manifest["versions"]["jaxlib"]
+    assert manifest["device"]["cpus"] >= 1
+    assert len(manifest["dataset"]["fingerprint"]) == 64
+
+
+def with_patients(**sides):
+    return dataclasses.replace(small_config(Stage.LIVER), dataset=DatasetConfig(**sides))
+
+
+@pytest.mark.parametrize(
+    ("sides", "message"),
+    [
+        ({"train": ("patient01",), "test": ("patient01",)}, "patient01 is in both train and test"),
+        ({"train": ()}, "config.dataset.train"),
+        ({"train": ("patient09",)}, "patient09"),
+    ],
+)
+def test_impossible_patients_are_refused_before_anything_is_written(
+    small_run, tmp_path, sides, message
+):
+    workdir, _ = small_run
+    with pytest.raises(SplitError, match=message):
+        train(with_patients(**sides), workdir / "data", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_its_own_dataset_and_configuration_only(small_run, tmp_path):
+    workdir, _ = small_run
+    manifest = json.loads((workdir / "liver" / "manifest.json").read_text())
+    manifest["dataset"]["fingerprint"] = "0" * 64
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="fingerprint 000000000000"):
+        train(small_config(Stage.LIVER), workdir / "data", tmp_path)
+    other = dataclasses.replace(small_config(Stage.LIVER), seed=1)
+    with pytest.raises(ConfigError, match=r"config\.seed"):
+        train(other, workdir / "data", workdir / "liver")
+
+
+def test_a_missing_dataset_says_how_to_build_it(tmp_path):
+    with pytest.raises(InputError, match=r"experiments\.build_dataset"):
+        train(small_config(Stage.LIVER), tmp_path / "data", tmp_path / "run")
