@@ -17,6 +17,16 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compilation_cache(tmp_path_factory):
+    """What one test has compiled, others and the commands they start need not compile again."""
+    folder = str(tmp_path_factory.mktemp("compilation-cache"))
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """The folder of real CT volumes beside the checkout; skips where there is none."""

@@ -14,6 +14,7 @@ LAYERS = (
     "errors",
     "labels",
     "volume",
+    "components",
     "config",
     "checkpoint",
     "io",

@@ -1,20 +1,16 @@
 """From network probabilities to masks, on the host.
 
 Masks are boolean [D, H, W] with axial slices along the first axis. Every function gives a new
-array, and an empty mask for an empty one.
+array, and an empty mask for an empty one. Voxels that touch at a face, an edge or a corner are one
+piece: a thin lobe that runs obliquely through thick slices must not be cut off.
 """
 
-from typing import Final
-
-import cc3d
 import numpy as np
 from scipy import ndimage
 
+from liverjax.components import component_sizes, label_components
 from liverjax.errors import InputError
 
-# Voxels that touch at a face, an edge or a corner are one piece: a thin lobe that runs
-# obliquely through thick slices must not be cut off.
-_CONNECTIVITY: Final = 26
 # Face neighbours within the axial slice, none in the slices above and below.
 _IN_PLANE = [[[0] * 3] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0] * 3] * 3]
 _Box = tuple[slice, slice, slice]
@@ -25,8 +21,8 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
     kept = np.zeros(mask.shape, dtype=bool)
     box = _bounding_box(mask)
     if box is not None:
-        pieces, sizes = _components(mask[box])
-        kept[box] = pieces == np.argmax(sizes)
+        pieces = label_components(mask[box])
+        kept[box] = pieces == np.argmax(component_sizes(pieces))
     return kept
 
 
@@ -83,8 +79,8 @@ def tumor_from_probability(
     box = _bounding_box(liver)
     if box is not None:
         candidates = np.logical_and(probability[box] >= threshold, liver[box])
-        pieces, sizes = _components(candidates)
-        tumor[box] = (sizes >= max(min_voxels, 1))[pieces]
+        pieces = label_components(candidates)
+        tumor[box] = (component_sizes(pieces) >= max(min_voxels, 1))[pieces]
     return tumor
 
 
@@ -98,14 +94,3 @@ def _bounding_box(mask: np.ndarray) -> _Box | None:
         found = np.flatnonzero(mask.any(axis=others))
         sides.append(slice(int(found[0]), int(found[-1]) + 1))
     return sides[0], sides[1], sides[2]
-
-
-def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pieces of `mask` numbered from 1 on, [D, H, W], and the size of each number.
-
-    The background is number 0 and is given size 0, so that it never wins or stays.
-    """
-    pieces = cc3d.connected_components(mask, connectivity=_CONNECTIVITY)
-    sizes = np.bincount(pieces.ravel(), minlength=1)
-    sizes[0] = 0
-    return pieces, sizes

@@ -1,12 +1,12 @@
 """What a segmentation measures: volumes, and size, place and density of every tumour."""
 
 import dataclasses
-from typing import Any, Final
+from typing import Any
 
-import cc3d
 import numpy as np
-from scipy import spatial
+from scipy import ndimage, spatial
 
+from liverjax.components import label_components
 from liverjax.volume import (
     Geometry,
     Segmentation,
@@ -16,8 +16,6 @@ from liverjax.volume import (
     to_canonical,
 )
 
-# Pieces of a tumour that touch at a corner are one tumour in a report, as a reader sees them.
-_CONNECTIVITY: Final = 26
 _MIDDLE_OF_EDGES = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, -0.5], [0.0, 0.5]])
 
 
@@ -96,48 +94,38 @@ def _measure_tumors(segmentation: Segmentation, volume: Volume | None) -> tuple[
     geometry = canonical_geometry(segmentation.labels.shape, segmentation.geometry)
     tumor = to_canonical(segmentation.tumor, segmentation.geometry)
     hu = None if volume is None else to_canonical(volume.hu, volume.geometry)
-    pieces = cc3d.connected_components(np.ascontiguousarray(tumor), connectivity=_CONNECTIVITY)
-    statistics = cc3d.statistics(pieces)
-    boxes = statistics["bounding_boxes"]
-    centroids = statistics["centroids"]
+    # Pieces that touch at a corner are one tumour in a report, as a reader sees them.
+    pieces = label_components(tumor)
     tumors = []
-    for number in range(1, len(boxes)):
-        box = boxes[number]
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         mask = pieces[box] == number
-        tumors.append(
-            _measure_tumor(
-                mask, box[0].start, centroids[number], geometry, None if hu is None else hu[box]
-            )
-        )
+        corner = np.array([side.start for side in box])
+        tumors.append(_measure_tumor(mask, corner, geometry, None if hu is None else hu[box]))
     return tuple(sorted(tumors, key=lambda found: -found.voxels))
 
 
 def _measure_tumor(
-    mask: np.ndarray,
-    first_slice: int,
-    centroid: np.ndarray,
-    geometry: Geometry,
-    hu: np.ndarray | None,
+    mask: np.ndarray, corner: np.ndarray, geometry: Geometry, hu: np.ndarray | None
 ) -> Tumor:
     """One tumour.
 
     Args:
         mask: boolean [d, h, w], the tumour within its bounding box, in canonical orientation.
-        first_slice: index of the box's first slice.
-        centroid: float [3], voxel indices in the whole canonical volume.
+        corner: int [3], index of the box's first voxel in the whole canonical volume.
         geometry: of the whole canonical volume.
         hu: the box of the CT.
     """
     voxels = int(np.count_nonzero(mask))
     diameters = [_longest_diameter(plane, geometry.affine[:3, 1:3]) for plane in mask]
     longest = int(np.argmax(diameters))
+    centroid = corner + np.argwhere(mask).mean(axis=0)
     x, y, z = (geometry.affine[:3, :3] @ centroid + geometry.affine[:3, 3]).tolist()
     voxel_ml = geometry.voxel_ml
     return Tumor(
         voxels=voxels,
         volume_ml=None if voxel_ml is None else voxels * voxel_ml,
         longest_axial_diameter_mm=diameters[longest] if geometry.spacing_known else None,
-        slice_index=first_slice + longest,
+        slice_index=int(corner[0]) + longest,
         center_lps_mm=(x, y, z) if geometry.spacing_known else None,
         mean_hu=None if hu is None else float(hu[mask].mean(dtype=np.float64)),
     )

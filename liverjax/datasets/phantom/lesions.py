@@ -100,12 +100,12 @@ def _paint_cyst(scene: Scene, lesion: Lesion, free: np.ndarray) -> np.ndarray:
 def _paint_tumor(scene: Scene, lesion: Lesion, free: np.ndarray, ripple: np.ndarray) -> np.ndarray:
     """Paints a tumour with an irregular soft border, takes it from `free`; returns its mask.
 
-    Most are darker than the liver, darkest in the middle; the others are brighter.
+    About half are darker than the liver, the others brighter, most of all in the middle.
     """
     rng, radius = scene.rng, lesion[1]
     box, distance = _sphere(scene, lesion, 6.0)
     distance = distance + np.float32(0.13 * radius) * ripple[box]
-    hypodense = rng.uniform() < 0.6
+    hypodense = rng.uniform() < 0.55
     contrast = rng.uniform(-44, -30) if hypodense else rng.uniform(29, 40)
     core = np.clip(-distance / radius, 0, 1) * 0.25
     texture = 4 * smooth_noise(rng, scene.frame.axes, 7.0)[box]

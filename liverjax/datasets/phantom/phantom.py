@@ -32,7 +32,8 @@ class Phantom:
 
 def make_phantom(patient: int, spec: PhantomSpec) -> Phantom:
     """The synthetic patient of a number (>= 0); the same arguments give the same voxels."""
-    rng = np.random.default_rng([spec.seed, patient])
+    # Streams of their own, so that a change of the anatomy deals nobody other lesions.
+    rng, lesion_rng, noise_rng = np.random.default_rng([spec.seed, patient]).spawn(3)
     phase = draw_phase(rng)
     frame = draw_frame(rng, spec)
     scene = Scene(
@@ -56,10 +57,11 @@ def make_phantom(patient: int, spec: PhantomSpec) -> Phantom:
     bowel.paint_small_bowel(scene)
     bowel.paint_mesentery(scene)
     vessels.paint_liver_vessels(scene, liver)
-    paint_lesions(scene, liver, patient)
+    paint_lesions(dataclasses.replace(scene, rng=lesion_rng), liver, patient)
     scene.structures["liver"] = liver
     geometry = Geometry.from_axes((0.0, 0.0, 0.0), frame.spacing)
-    return Phantom(patient, Volume(scan(scene.hu, frame, rng), geometry), scene.structures)
+    volume = Volume(scan(scene.hu, frame, noise_rng), geometry)
+    return Phantom(patient, volume, scene.structures)
 
 
 def _paint_adrenal_tumor(scene: Scene) -> None:

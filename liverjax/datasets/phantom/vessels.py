@@ -48,15 +48,15 @@ def paint_liver_vessels(scene: Scene, liver: np.ndarray) -> None:
     """Paints branching vessels inside `liver` [D, H, W]; adds them to their structures."""
     phase = scene.phase
     portal = [
-        ((-40.0, 0.0, 0.0), (-0.8, 0.3, 0.1), 4.6),
-        ((-15.0, -28.0, 4.0), (0.5, -0.7, 0.3), 4.0),
+        ((-40.0, 0.0, 0.0), (-0.8, 0.3, 0.1), 4.8),
+        ((-15.0, -28.0, 4.0), (0.5, -0.7, 0.3), 4.2),
     ]
     hepatic = [
-        ((-30.0, 8.0, 50.0), (-0.75, 0.25, -0.6), 4.5),
-        ((-24.0, -4.0, 50.0), (-0.4, -0.75, -0.5), 4.2),
-        ((-10.0, -6.0, 50.0), (0.5, -0.75, -0.4), 3.8),
+        ((-30.0, 8.0, 50.0), (-0.75, 0.25, -0.6), 4.6),
+        ((-24.0, -4.0, 50.0), (-0.4, -0.75, -0.5), 4.4),
+        ((-10.0, -6.0, 50.0), (0.5, -0.75, -0.4), 4.0),
     ]
-    roots = {"portalvein": [(HILUM, (-0.9, 0.0, 0.2), 5.5), *portal], "venoussystem": hepatic}
+    roots = {"portalvein": [(HILUM, (-0.9, 0.0, 0.2), 5.2), *portal], "venoussystem": hepatic}
     for name, value in (("venoussystem", phase.vein), ("portalvein", phase.portal)):
         for point, direction, radius in roots[name]:
             for start, stop, radii in _branches(scene.rng, point, direction, radius):
@@ -74,12 +74,12 @@ def _branches(
     if radius < 1.1:
         return []
     heading = np.asarray(direction) / np.linalg.norm(direction)
-    end = np.asarray(point) + heading * rng.uniform(4.2, 6.5) * (radius + 1.2)
+    end = np.asarray(point) + heading * rng.uniform(4.5, 7.0) * (radius + 1.0)
     stop: Point = tuple(end.tolist())
     rods = [(point, stop, (radius, radius * 0.85))]
     sideways = np.cross(heading, rng.standard_normal(3))
     sideways /= np.linalg.norm(sideways)
-    for sign, shrink in ((1, rng.uniform(0.7, 0.88)), (-1, rng.uniform(0.55, 0.8))):
+    for sign, shrink in ((1, rng.uniform(0.75, 0.9)), (-1, rng.uniform(0.55, 0.82))):
         turned = heading + sign * rng.uniform(0.3, 0.75) * sideways
         rods += _branches(rng, stop, tuple(turned.tolist()), radius * shrink)
     return rods

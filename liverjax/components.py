@@ -1,0 +1,27 @@
+"""Connected pieces of a mask, for everything that counts, measures or cleans them."""
+
+import cc3d
+import numpy as np
+
+
+def label_components(mask: np.ndarray, connectivity: int = 26) -> np.ndarray:
+    """Numbers the connected pieces of a mask.
+
+    Args:
+        mask: boolean [D, H, W].
+        connectivity: 6 joins voxels at faces, 18 also at edges, 26 also at corners.
+
+    Returns:
+        Unsigned integers [D, H, W]: 0 outside the mask, the pieces from 1 on in array order.
+    """
+    # cc3d 4.1 provides room for too few pieces in arrays that are one voxel wide; a border of
+    # background leaves the pieces as they are.
+    padded = np.pad(mask, ((0, 0), (0, 1), (0, 1)))
+    return cc3d.connected_components(padded, connectivity=connectivity)[:, :-1, :-1]
+
+
+def component_sizes(pieces: np.ndarray) -> np.ndarray:
+    """Voxels of each number in `pieces`; the background, number 0, is given size 0."""
+    sizes = np.bincount(pieces.ravel(), minlength=1)
+    sizes[0] = 0
+    return sizes
