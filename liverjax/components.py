@@ -1,10 +1,12 @@
 """Connected pieces of a mask, for everything that counts, measures or cleans them."""
 
+from typing import Literal
+
 import cc3d
 import numpy as np
 
 
-def label_components(mask: np.ndarray, connectivity: int = 26) -> np.ndarray:
+def label_components(mask: np.ndarray, connectivity: Literal[6, 18, 26] = 26) -> np.ndarray:
     """Numbers the connected pieces of a mask.
 
     Args:

@@ -1,5 +1,6 @@
 """Everything that changes during training, as one tree of arrays."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -43,7 +44,11 @@ def create_state(
     """The state at step 0 for inputs [B, size, size, channels]."""
     init_key, run_key = jax.random.split(jax.random.key(seed))
     example = jnp.zeros((1, size, size, channels), jnp.float32)
-    variables = jax.jit(model.init, static_argnames="train")(init_key, example, train=False)
+    # It runs once and its draws are exact at any level: optimising it costs seconds for nothing.
+    initialize = jax.jit(
+        partial(model.init, train=False), compiler_options={"xla_backend_optimization_level": 0}
+    )
+    variables = initialize(init_key, example)
     params = variables["params"]
     return TrainState(
         step=jnp.zeros((), jnp.int32),

@@ -18,7 +18,7 @@ def scan(hu: np.ndarray, frame: Frame, rng: np.random.Generator) -> np.ndarray:
     """
     _paint_table(hu, frame)
     pixel = frame.spacing[2]
-    blurred = _blur(hu, (0.45, 0.95 / pixel, 0.95 / pixel))
+    blurred = _blur(hu, (0.35, 0.9 / pixel, 0.9 / pixel))
     noise = float(rng.uniform(13, 19)) * _grain(rng, hu.shape)
     y, x = (axis - c for axis, c in zip(frame.axes[1:], frame.centre, strict=True))
     # A ray through the middle of the trunk is weakened most, so that noise is strongest there.

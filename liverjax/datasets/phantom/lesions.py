@@ -104,13 +104,13 @@ def _paint_tumor(scene: Scene, lesion: Lesion, free: np.ndarray, ripple: np.ndar
     """
     rng, radius = scene.rng, lesion[1]
     box, distance = _sphere(scene, lesion, 6.0)
-    distance = distance + np.float32(0.13 * radius) * ripple[box]
+    distance = distance + np.float32(0.11 * radius) * ripple[box]
     hypodense = rng.uniform() < 0.55
-    contrast = rng.uniform(-44, -30) if hypodense else rng.uniform(29, 40)
+    contrast = rng.uniform(-42, -29) if hypodense else rng.uniform(27, 38)
     core = np.clip(-distance / radius, 0, 1) * 0.25
     texture = 4 * smooth_noise(rng, scene.frame.axes, 7.0)[box]
     value = scene.hu[box] + contrast * (0.9 + core) + texture
-    softness = np.clip(0.5 - distance / 3.0, 0, 1)
+    softness = np.clip(0.5 - distance / 2.5, 0, 1)
     blended = scene.hu[box] + softness * (value - scene.hu[box])
     paint(scene, free[box], blended, box)
     return _take((distance < 0) & free[box], box, free)

@@ -48,15 +48,15 @@ def paint_liver_vessels(scene: Scene, liver: np.ndarray) -> None:
     """Paints branching vessels inside `liver` [D, H, W]; adds them to their structures."""
     phase = scene.phase
     portal = [
-        ((-40.0, 0.0, 0.0), (-0.8, 0.3, 0.1), 4.8),
-        ((-15.0, -28.0, 4.0), (0.5, -0.7, 0.3), 4.2),
+        ((-40.0, 0.0, 0.0), (-0.8, 0.3, 0.1), 5.3),
+        ((-15.0, -28.0, 4.0), (0.5, -0.7, 0.3), 4.7),
     ]
     hepatic = [
-        ((-30.0, 8.0, 50.0), (-0.75, 0.25, -0.6), 4.6),
-        ((-24.0, -4.0, 50.0), (-0.4, -0.75, -0.5), 4.4),
-        ((-10.0, -6.0, 50.0), (0.5, -0.75, -0.4), 4.0),
+        ((-30.0, 8.0, 50.0), (-0.75, 0.25, -0.6), 5.2),
+        ((-24.0, -4.0, 50.0), (-0.4, -0.75, -0.5), 5.0),
+        ((-10.0, -6.0, 50.0), (0.5, -0.75, -0.4), 4.4),
     ]
-    roots = {"portalvein": [(HILUM, (-0.9, 0.0, 0.2), 5.2), *portal], "venoussystem": hepatic}
+    roots = {"portalvein": [(HILUM, (-0.9, 0.0, 0.2), 5.8), *portal], "venoussystem": hepatic}
     for name, value in (("venoussystem", phase.vein), ("portalvein", phase.portal)):
         for point, direction, radius in roots[name]:
             for start, stop, radii in _branches(scene.rng, point, direction, radius):
