@@ -14,7 +14,7 @@ from liverjax.config import (
 def get_config() -> ExperimentConfig:
     return ExperimentConfig(
         stage=Stage.LIVER,
-        epochs=6,
+        epochs=5,
         batch_size=8,
         dataset=phantoms(),
         preprocess=PreprocessConfig(size=128, window_low=-100.0, window_high=300.0),

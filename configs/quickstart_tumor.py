@@ -14,10 +14,10 @@ from liverjax.config import (
 def get_config() -> ExperimentConfig:
     return ExperimentConfig(
         stage=Stage.TUMOR,
-        epochs=10,
+        epochs=28,
         batch_size=8,
         dataset=phantoms(),
-        preprocess=PreprocessConfig(size=128, window_low=0.0, window_high=220.0),
+        preprocess=PreprocessConfig(size=96, window_low=-80.0, window_high=80.0, relative=True),
         model=ModelConfig(Network.UNET, features=(8, 16, 32, 64)),
         optimizer=OptimizerConfig(learning_rate=3e-3),
     )

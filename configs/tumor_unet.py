@@ -16,7 +16,6 @@ def get_config() -> ExperimentConfig:
         epochs=60,
         batch_size=8,
         dataset=patients(),
-        # Tumours differ from liver by a few tens of HU: a narrow window spreads them.
-        preprocess=PreprocessConfig(size=256, window_low=0.0, window_high=220.0),
+        preprocess=PreprocessConfig(size=256, window_low=-120.0, window_high=120.0, relative=True),
         model=ModelConfig(Network.UNET, features=(16, 32, 64, 128, 256)),
     )

@@ -53,6 +53,8 @@ class PreprocessConfig:
     Attributes:
         size: side in pixels of the square network input.
         window_low, window_high: HU that become 0 and 1.
+        relative: whether these HU are counted from the mean of the slice's region. The contrast
+            phase moves the whole liver by tens of HU; a tumour shows by its difference to it.
         channels: how often the grey slice is stacked.
         roi_margin: tumour stage: border around the liver's box, as a fraction of its side.
         roi_min_side: tumour stage: smallest side of the crop, as a fraction of the slice's.
@@ -64,6 +66,7 @@ class PreprocessConfig:
     window_low: float = -100.0
     window_high: float = 400.0
     channels: int = 1
+    relative: bool = False
     roi_margin: float = 0.1
     roi_min_side: float = 0.25
     roi_dilation: int = 2

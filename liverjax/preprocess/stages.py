@@ -12,6 +12,9 @@ from liverjax.labels import liver_mask, tumor_mask
 from liverjax.preprocess import resize, roi
 from liverjax.preprocess.window import AIR_HU, window
 
+# Fat and gas at the liver's border and bone beside it must not shift its mean.
+_TISSUE_HU = (0.0, 200.0)
+
 
 class Grid(NamedTuple):
     """A batch on the network's pixel grid, still in HU, so that augmentation can act on it.
@@ -80,5 +83,13 @@ def _shown(mask: jax.Array, view: resize.View, size: int) -> jax.Array:
 
 
 def _to_input(config: PreprocessConfig, grid: Grid) -> jax.Array:
-    values = window(grid.image, config.window_low, config.window_high) * grid.region
+    image = grid.image - _region_level(grid) if config.relative else grid.image
+    values = window(image, config.window_low, config.window_high) * grid.region
     return jnp.tile(values, (1, 1, 1, config.channels))
+
+
+def _region_level(grid: Grid) -> jax.Array:
+    """Mean HU of the soft tissue in each slice's region: float32 [B, 1, 1, 1]."""
+    tissue = grid.region * (grid.image > _TISSUE_HU[0]) * (grid.image < _TISSUE_HU[1])
+    total = jnp.sum(grid.image * tissue, axis=(1, 2, 3), keepdims=True)
+    return total / jnp.maximum(jnp.sum(tissue, axis=(1, 2, 3), keepdims=True), 1.0)

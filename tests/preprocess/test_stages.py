@@ -111,3 +111,19 @@ def test_a_given_liver_replaces_the_labelled_one(batch):
     liver[:, 40:60, 40:60] = 1
     grid = preprocess.to_grid({"image": batch["image"], "liver": liver})
     np.testing.assert_allclose(grid.view.center, 50.0)
+
+
+def test_a_relative_window_does_not_see_the_contrast_phase(batch):
+    tissue = np.where(batch["label"] > 0, 90 - 40 * (batch["label"] == 2), -1000)
+    config = PreprocessConfig(
+        size=64, window_low=-80.0, window_high=80.0, relative=True, roi_dilation=0
+    )
+    preprocess = build_preprocess(config, Stage.TUMOR)
+
+    def inputs(shift):
+        image = np.where(tissue > 0, tissue + shift, tissue).astype(np.int16)
+        return preprocess.to_input(preprocess.to_grid(dict(batch, image=image)))
+
+    # A whole liver 25 HU brighter looks the same inside.
+    np.testing.assert_allclose(inputs(0), inputs(25), atol=0.05)
+    assert 0.4 < float(np.median(np.asarray(inputs(0))[np.asarray(inputs(0)) > 0])) < 0.7

@@ -58,7 +58,7 @@ def _paint_table(hu: np.ndarray, frame: Frame) -> None:
     sheet = np.clip(1.3 - np.abs(np.abs(depth - 10) - 8) / 1.5, 0, 1)
     air = hu < -950
     lying = air & (np.cumsum(~air, axis=1, dtype=np.int32) == np.sum(~air, axis=1, keepdims=True))
-    np.copyto(hu, (-940 + 1040 * sheet).astype(np.float32), where=lying & shell)
+    np.copyto(hu, (-940 + 1500 * sheet).astype(np.float32), where=lying & shell)
 
 
 def _outside_field(shape: tuple[int, ...]) -> np.ndarray:

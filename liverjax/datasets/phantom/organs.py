@@ -1,8 +1,8 @@
 """Solid and hollow organs of the abdomen, the liver among them."""
 
-import cc3d
 import numpy as np
 
+from liverjax.components import component_sizes, label_components
 from liverjax.datasets.phantom.fields import (
     WHOLE,
     Point,
@@ -52,7 +52,8 @@ def paint_liver(scene: Scene) -> np.ndarray:
     shape = np.maximum(shape, np.maximum(-cleft, -fossa))
     _paint_gallbladder(scene)
     # Other organs may have cut slivers off.
-    liver = cc3d.largest_k(claim(scene, shape, 2.2), k=1, connectivity=6) > 0
+    pieces = label_components(claim(scene, shape, 2.2), connectivity=6)
+    liver = pieces == np.argmax(component_sizes(pieces))
     # Perfusion and fat content vary across a liver, so that no one HU stands for all of it.
     texture = 4.0 * smooth_noise(rng, scene.frame.axes, 55.0)
     texture += 2.0 * smooth_noise(rng, scene.frame.axes, 14.0)
