@@ -6,13 +6,10 @@ piece: a thin lobe that runs obliquely through thick slices must not be cut off.
 """
 
 import numpy as np
-from scipy import ndimage
 
 from liverjax.components import component_sizes, label_components
 from liverjax.errors import InputError
 
-# Face neighbours within the axial slice, none in the slices above and below.
-_IN_PLANE = [[[0] * 3] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0] * 3] * 3]
 _Box = tuple[slice, slice, slice]
 
 
@@ -27,22 +24,21 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
-    """`mask` with every hole filled that is closed within its axial slice.
+    """`mask` with every cavity filled: background that no path through voxel faces leads out of.
 
-    A hole is background that no path through pixel edges leads out of to the slice's border.
-    This also fills every cavity that is closed in 3D, since a path within a slice is a path
-    in the volume; and it fills what is only open to the slices above and below, such as a
-    vessel or a tumour that the liver surrounds. A notch that is open in its slice stays.
+    Cavities are judged in 3D. Slice by slice, the gall bladder and the great vessels would be
+    filled too wherever the liver surrounds them within one slice.
     """
     filled = np.zeros(mask.shape, dtype=bool)
     box = _bounding_box(mask)
     if box is not None:
-        regions, count = ndimage.label(np.logical_not(mask[box]), structure=_IN_PLANE)
-        outside = np.zeros(count + 1, dtype=bool)
-        for edge in (regions[:, 0], regions[:, -1], regions[:, :, 0], regions[:, :, -1]):
-            outside[edge] = True
+        regions = label_components(np.logical_not(mask[box]), connectivity=6)
+        outside = np.zeros(int(regions.max()) + 1, dtype=bool)
+        for axis in range(3):
+            for end in (0, -1):
+                outside[np.take(regions, end, axis=axis)] = True
         outside[0] = False  # the mask itself
-        filled[box] = np.logical_not(outside[regions])
+        filled[box] = np.logical_not(outside)[regions]
     return filled
 
 

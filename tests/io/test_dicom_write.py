@@ -1,12 +1,14 @@
-"""One slice in the style of 3D-IRCADb-01, as pydicom reads it."""
+"""One slice in the style of 3D-IRCADb-01, as pydicom and DCMTK read it."""
 
 import io
+import subprocess
 
 import numpy as np
 import pydicom
 import pytest
 
 from liverjax.io.dicom_write import derive_uid, encode_slice
+from tests.conftest import require_program
 from tests.io.dicom_files import SPACING, example_hu, series_files
 
 
@@ -61,3 +63,15 @@ def test_other_pixels_are_refused(pixels):
         encode_slice(
             pixels, index=0, spacing=SPACING, patient_name="", study_uid="1.2", series_uid="1.3"
         )
+
+
+def test_dcmtk_reads_the_same_pixels(tmp_path):
+    dump = require_program("dcmdump")
+    hu = example_hu()
+    (tmp_path / "image_3").write_bytes(series_files(hu)["image_3"])
+    command = [dump, "--load-all", "--write-pixel", str(tmp_path), str(tmp_path / "image_3")]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "CTImageStorage" in result.stdout
+    assert not result.stderr
+    pixels = np.fromfile(tmp_path / "image_3.0.raw", "<i2")
+    np.testing.assert_array_equal(pixels.reshape(hu[3].shape), hu[3])
