@@ -1,6 +1,7 @@
 """The thesis' residual U-Net on 3D-IRCADb-01, stage one: the liver."""
 
 from liverjax.config import DatasetConfig, ExperimentConfig, ModelConfig, Network, Stage
+from liverjax.datasets.splits import hold_out
 
 
 def get_config() -> ExperimentConfig:
@@ -15,13 +16,5 @@ def get_config() -> ExperimentConfig:
 
 def patients() -> DatasetConfig:
     """Both stages share one division, or one network would be judged on the other's patients."""
-    test = (4, 5, 12, 17)
-    validation = (8, 14, 19)
-    return DatasetConfig(
-        name="ircadb",
-        train=tuple(
-            f"patient{number:02d}" for number in range(1, 21) if number not in test + validation
-        ),
-        validation=tuple(f"patient{number:02d}" for number in validation),
-        test=tuple(f"patient{number:02d}" for number in test),
-    )
+    sides = hold_out(range(1, 21), validation=(8, 14, 19), test=(4, 5, 12, 17))
+    return DatasetConfig(name="ircadb", **sides)

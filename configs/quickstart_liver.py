@@ -9,6 +9,7 @@ from liverjax.config import (
     PreprocessConfig,
     Stage,
 )
+from liverjax.datasets.splits import hold_out
 
 
 def get_config() -> ExperimentConfig:
@@ -25,13 +26,5 @@ def get_config() -> ExperimentConfig:
 
 def phantoms() -> DatasetConfig:
     """Twenty phantoms; every fifth has no tumour."""
-    test = (4, 5, 8, 12, 19)
-    validation = (9, 13)
-    return DatasetConfig(
-        name="ircadb",
-        train=tuple(
-            f"patient{number:02d}" for number in range(1, 21) if number not in test + validation
-        ),
-        validation=tuple(f"patient{number:02d}" for number in validation),
-        test=tuple(f"patient{number:02d}" for number in test),
-    )
+    sides = hold_out(range(1, 21), validation=(9, 13), test=(4, 5, 8, 12, 19))
+    return DatasetConfig(name="ircadb", **sides)

@@ -1,6 +1,6 @@
 """Patient-level divisions: a patient's slices are never on two sides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -44,6 +44,19 @@ def check_disjoint(splits: Mapping[str, Sequence[str]]) -> None:
                     "resemble each other, so keep each patient on one side"
                 )
             side_of[patient] = side
+
+
+def hold_out(
+    numbers: Iterable[int], *, validation: Sequence[int], test: Sequence[int]
+) -> dict[str, tuple[str, ...]]:
+    """Division with chosen patients held out; whoever else is in `numbers` is for training.
+
+    Returns:
+        Names under "train", "validation" and "test".
+    """
+    train = [number for number in numbers if number not in (*validation, *test)]
+    sides = {"train": train, "validation": validation, "test": test}
+    return {side: tuple(map(patient_split, members)) for side, members in sides.items()}
 
 
 def divide(

@@ -1,6 +1,12 @@
 import pytest
 
-from liverjax.datasets.splits import check_disjoint, divide, patient_split
+from liverjax.datasets.splits import (
+    check_disjoint,
+    divide,
+    hold_out,
+    patient_number,
+    patient_split,
+)
 from liverjax.errors import SplitError
 
 PATIENTS = [patient_split(number) for number in range(1, 11)]
@@ -48,3 +54,18 @@ def test_divide_is_a_partition_that_only_the_seed_changes():
 def test_divide_refuses_impossible_counts(validation, test):
     with pytest.raises(SplitError, match="10 patients cannot give"):
         divide(PATIENTS, validation=validation, test=test, seed=0)
+
+
+def test_hold_out_leaves_the_rest_for_training():
+    assert hold_out(range(1, 6), validation=(2,), test=(5, 4)) == {
+        "train": ("patient01", "patient03"),
+        "validation": ("patient02",),
+        "test": ("patient05", "patient04"),
+    }
+
+
+def test_patient_number_is_the_inverse_of_patient_split():
+    assert [patient_number(name) for name in PATIENTS] == list(range(1, 11))
+    for name in ("4", "patient", "patient4a", "train"):
+        with pytest.raises(SplitError, match=name):
+            patient_number(name)

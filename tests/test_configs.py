@@ -1,0 +1,30 @@
+import pytest
+
+from configs import liver_resunet, quickstart_liver, quickstart_tumor, tumor_unet
+from liverjax.config import Stage, validate
+from liverjax.datasets.splits import check_disjoint
+
+CASCADES = [(liver_resunet, tumor_unet), (quickstart_liver, quickstart_tumor)]
+
+
+@pytest.mark.parametrize(("liver", "tumor"), CASCADES)
+def test_both_stages_hold_the_same_patients_out(liver, tumor):
+    configs = [module.get_config() for module in (liver, tumor)]
+    assert [config.stage for config in configs] == list(Stage)
+    for config in configs:
+        validate(config)
+    sides = configs[0].dataset
+    assert configs[1].dataset == sides
+    check_disjoint({"train": sides.train, "validation": sides.validation, "test": sides.test})
+    assert len({*sides.train, *sides.validation, *sides.test}) == 20
+
+
+def test_the_quickstart_is_judged_with_and_without_tumour():
+    test = quickstart_liver.get_config().dataset.test
+    assert len(test) >= 4
+    assert "patient05" in test  # every fifth phantom has no tumour
+
+
+def test_the_thesis_network_is_the_default_of_the_liver():
+    model = liver_resunet.get_config().model
+    assert model.features == (16, 32, 64, 128, 256)
