@@ -162,12 +162,9 @@ def _check_finite(sums: metrics.Sums, number: int) -> None:
 
 
 def _tell(config: ExperimentConfig, record: dict[str, float], bar: tqdm) -> None:
-    shown: dict[str, object] = {
-        name: f"{record[name]:.4f}"
-        for name in ("train_loss", "train_dice", "validation_dice")
-        if name in record
-    }
-    bar.set_postfix(shown)
+    names = ("train_loss", "train_dice", "validation_dice")
+    shown = ", ".join(f"{name} {record[name]:.4f}" for name in names if name in record)
+    bar.set_postfix_str(shown)
     _LOGGER.info("%s epoch %d/%d: %s", config.stage.value, record["epoch"], config.epochs, shown)
 
 
