@@ -33,7 +33,7 @@ setup(
         "absl-py>=2.1",
         "connected-components-3d>=3.22",
         "flax>=0.12",
-        "importlib_resources>=6.0",
+        "importlib_resources>=6.0",  # for tensorflow-datasets, which does not declare it
         "jax>=0.10",
         "matplotlib>=3.9",
         "ml_collections>=1.1",
@@ -54,7 +54,7 @@ setup(
         "beam": ["apache-beam>=2.60", "mlcroissant>=1.0"],
         "notebook": ["jupyterlab>=4.2"],
         "test": [
-            "dill>=0.3.8",
+            "dill>=0.3.8",  # for tensorflow_datasets.testing, which does not declare it
             "ipykernel>=6.29",
             "mypy>=2.0",
             "nbclient>=0.10",

@@ -2,12 +2,20 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
 
-from absl import app
+from absl import app, flags
 from absl import logging as absl_logging
 
 from liverjax.errors import LiverjaxError
+
+
+def path(flag: flags.FlagHolder[str | None]) -> Path:
+    """The path in a flag that has a value, with `~` spelt out."""
+    return Path(flag.value or "").expanduser()
 
 
 def run(main: Callable[[], None]) -> None:
@@ -18,17 +26,33 @@ def run(main: Callable[[], None]) -> None:
             raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])}")
         try:
             main()
-        except LiverjaxError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
+        except (LiverjaxError, OSError) as error:
+            _fail(error)
 
     _tell_what_liverjax_does()
-    app.run(guarded)
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    """Parses the flags; a configuration's unknown field or wrong type is one line as well."""
+    try:
+        return app.parse_flags_with_usage(list(argv))
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        _fail(error)
+
+
+def _fail(error: Exception) -> NoReturn:
+    # A KeyError shows its text in quotes, with line ends escaped.
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(1)
 
 
 def _tell_what_liverjax_does() -> None:
     """Shows this package's progress alone: TFDS and Orbax log every file that they touch."""
     absl_logging.set_verbosity(absl_logging.WARNING)
+    # Of a damaged checkpoint one error says enough; Orbax leaves its other reads unfinished.
+    warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("liverjax")

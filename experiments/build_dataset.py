@@ -1,7 +1,5 @@
 """Prepares a dataset for training: `python -m experiments.build_dataset --manual_dir=DIR`."""
 
-from pathlib import Path
-
 from absl import flags
 
 from experiments import app
@@ -17,7 +15,7 @@ _REBUILD = flags.DEFINE_bool("rebuild", False, "Builds anew and replaces what wa
 
 def main() -> None:
     summary = build_dataset.build_dataset(
-        _DATASET.value, Path(_MANUAL_DIR.value), Path(_DATA_DIR.value), rebuild=_REBUILD.value
+        _DATASET.value, app.path(_MANUAL_DIR), app.path(_DATA_DIR), rebuild=_REBUILD.value
     )
     print(build_dataset.format_summary(summary))
 

@@ -3,13 +3,12 @@
 python -m experiments.evaluate --liver=DIR --tumor=DIR --output=DIR
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from experiments import app
 from liverjax.config import Stage
 from liverjax.inference.load import load_network
+from liverjax.io.atomic import make_folder
 from liverjax.workflows import evaluate
 
 _LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
@@ -20,15 +19,14 @@ _PATIENTS = flags.DEFINE_list("patients", [], "Whom to score; by default the tes
 
 
 def main() -> None:
+    make_folder(app.path(_OUTPUT))
     scores = evaluate.evaluate(
-        load_network(Path(_LIVER.value), Stage.LIVER),
-        load_network(Path(_TUMOR.value), Stage.TUMOR),
-        Path(_DATA_DIR.value),
+        load_network(app.path(_LIVER), Stage.LIVER),
+        load_network(app.path(_TUMOR), Stage.TUMOR),
+        app.path(_DATA_DIR),
         _PATIENTS.value,
     )
-    output = Path(_OUTPUT.value)
-    output.mkdir(parents=True, exist_ok=True)
-    evaluate.write_evaluation(output / evaluate.EVALUATION, scores)
+    evaluate.write_evaluation(app.path(_OUTPUT), scores)
     print(evaluate.format_scores(scores))
 
 

@@ -3,8 +3,6 @@
 python -m experiments.quickstart [--workdir=DIR] [--manual_dir=DIR]
 """
 
-from pathlib import Path
-
 from absl import flags
 
 from configs import quickstart_liver, quickstart_tumor
@@ -19,10 +17,10 @@ _MANUAL_DIR = flags.DEFINE_string(
 
 def main() -> None:
     result = quickstart.quickstart(
-        Path(_WORKDIR.value),
+        app.path(_WORKDIR),
         quickstart_liver.get_config(),
         quickstart_tumor.get_config(),
-        None if _MANUAL_DIR.value is None else Path(_MANUAL_DIR.value),
+        None if _MANUAL_DIR.value is None else app.path(_MANUAL_DIR),
     )
     print(quickstart.format_result(result))
 

@@ -3,8 +3,6 @@
 python -m experiments.train --config=configs/liver_resunet.py --workdir=DIR
 """
 
-from pathlib import Path
-
 from absl import flags
 from ml_collections import config_flags
 
@@ -20,7 +18,7 @@ flags.mark_flag_as_required("config")
 
 
 def main() -> None:
-    train(_CONFIG.value, Path(_DATA_DIR.value), Path(_WORKDIR.value))
+    train(_CONFIG.value, app.path(_DATA_DIR), app.path(_WORKDIR))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ A run's folder holds `checkpoints/<step>/` with four items: `model` (what infere
 """
 
 import contextlib
+import logging
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,11 +83,8 @@ class Checkpoints:
         """
         path = self._checkpointer.directory / str(step)
         wanted = jax.tree.map(np.asarray, {"model": model, "training": training})
-        try:
-            with _context():
-                found = ocp.load_checkpointables(path, wanted)
-        except (ValueError, KeyError, FileNotFoundError) as error:
-            raise CheckpointError(f"{path}: cannot be continued from: {error}") from error
+        with _reading(path), _context():
+            found = ocp.load_checkpointables(path, wanted)
         return found["model"], found["training"]
 
 
@@ -101,10 +99,10 @@ def open_checkpoints(run: Path) -> Iterator[Checkpoints]:
         ]
     )
     # Every save that the loop asks for is wanted; Orbax would by default decide by itself.
-    with (
-        _context(),
-        ocp.training.Checkpointer(_folder(run), preservation_policy=keep) as checkpointer,
-    ):
+    folder = _folder(run)
+    with _reading(folder), _context():
+        checkpointer = ocp.training.Checkpointer(folder, preservation_policy=keep)
+    with _context(), checkpointer:
         yield Checkpoints(checkpointer)
 
 
@@ -121,24 +119,39 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
     folder = _folder(run)
     if not folder.is_dir():
         raise CheckpointError(f"{run}: no {FOLDER} folder here; give the workdir of a training run")
-    with _context():
-        with ocp.training.Checkpointer(folder) as checkpointer:
-            steps = [checkpoint.step for checkpoint in checkpointer.checkpoints]
-            step = _best(checkpointer) if step is None else step
-        if step is None or step not in steps:
-            raise CheckpointError(f"{run}: expected checkpoint {step or '(any)'}, found {steps}")
-        path = folder / str(step)
-        try:
-            stored = ocp.checkpointables_metadata(path).metadata["model"]
-            # As NumPy arrays the weights can be read where there is no device of the kind that
-            # they were saved from.
-            arrays = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), stored)
-            found = ocp.load_checkpointables(
-                path, {"model": arrays, "config": None, "manifest": None}
-            )
-        except (ValueError, KeyError, FileNotFoundError) as error:
-            raise CheckpointError(f"{path}: incomplete or not of liverjax: {error}") from error
+    with _reading(folder), _context(), ocp.training.Checkpointer(folder) as checkpointer:
+        steps = [checkpoint.step for checkpoint in checkpointer.checkpoints]
+        step = _best(checkpointer) if step is None else step
+    if step is None or step not in steps:
+        wanted = "(any)" if step is None else step
+        raise CheckpointError(f"{run}: expected checkpoint {wanted}, found {steps}")
+    path = folder / str(step)
+    with _reading(path), _context():
+        stored = ocp.checkpointables_metadata(path).metadata["model"]
+        # As NumPy arrays the weights can be read where there is no device of the kind that they
+        # were saved from.
+        arrays = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), stored)
+        found = ocp.load_checkpointables(path, {"model": arrays, "config": None, "manifest": None})
     return LoadedModel(found["model"], found["config"], found["manifest"], step)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Says of whatever goes wrong on reading that `path` is damaged.
+
+    Orbax has no common class for what damaged files raise, and logs a page for each of them.
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    except Exception as error:
+        raise CheckpointError(
+            f"{path}: damaged, incomplete or of another network ({type(error).__name__}); copy "
+            "the run anew, or delete this checkpoint to use an earlier one"
+        ) from error
+    finally:
+        logging.disable(disabled)
 
 
 def _folder(run: Path) -> Path:

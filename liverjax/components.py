@@ -27,3 +27,15 @@ def component_sizes(pieces: np.ndarray) -> np.ndarray:
     sizes = np.bincount(pieces.ravel(), minlength=1)
     sizes[0] = 0
     return sizes
+
+
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice, slice] | None:
+    """The smallest box around the true voxels, or None: most of a CT is not liver."""
+    if not mask.any():
+        return None
+    sides = []
+    for axis in range(3):
+        others = tuple(other for other in range(3) if other != axis)
+        found = np.flatnonzero(mask.any(axis=others))
+        sides.append(slice(int(found[0]), int(found[-1]) + 1))
+    return sides[0], sides[1], sides[2]

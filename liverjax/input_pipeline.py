@@ -37,7 +37,7 @@ def open_dataset(name: str, data_dir: Path) -> tfds.core.DatasetBuilder:
     """
     versions = [
         (tfds.core.Version(path.parent.name), path.parent)
-        for path in data_dir.expanduser().glob(f"{name}/*/dataset_info.json")
+        for path in data_dir.glob(f"{name}/*/dataset_info.json")
         if tfds.core.Version.is_valid(path.parent.name)
     ]
     if not versions:

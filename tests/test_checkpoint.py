@@ -1,3 +1,7 @@
+import gc
+import shutil
+import warnings
+
 import numpy as np
 import pytest
 
@@ -46,7 +50,7 @@ def test_training_items_come_back_in_the_structure_given(tmp_path):
         assert isinstance(training["opt_state"], tuple)
         np.testing.assert_array_equal(model["params"]["kernel"], saved(7).model["params"]["kernel"])
         other = {"step": np.array(0), "opt_state": (np.ones(3, np.float32), {"more": np.ones(1)})}
-        with pytest.raises(CheckpointError, match="cannot be continued"):
+        with pytest.raises(CheckpointError, match="of another network"):
             checkpoints.restore_training(7, saved(0).model, other)
 
 
@@ -60,3 +64,26 @@ def test_what_is_no_run_is_refused(tmp_path):
         checkpoints.save(7, saved(7), None)
     with pytest.raises(CheckpointError, match=r"expected checkpoint 8, found \[7\]"):
         load_model(tmp_path, 8)
+
+
+@pytest.mark.parametrize("damage", ["model", "data", "metrics", "config"])
+def test_a_damaged_checkpoint_is_one_clear_error(tmp_path, caplog, damage):
+    with open_checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(7, saved(7), 0.5)
+    folder = tmp_path / "checkpoints" / "7"
+    if damage == "model":
+        shutil.rmtree(folder / "model" / "d")
+        shutil.rmtree(folder / "model" / "ocdbt.process_0")
+    elif damage == "data":
+        for path in (folder / "model").rglob("d/*"):
+            path.write_bytes(path.read_bytes()[:-20])
+    elif damage == "metrics":
+        (folder / "metrics" / "metrics").write_text('{"sco')
+    else:
+        (folder / "config" / "data.json").write_text("{")
+    with pytest.raises(CheckpointError, match="damaged, incomplete or of another network"):
+        load_model(tmp_path)
+    assert not caplog.records
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the reads that Orbax gave up half-way
+        gc.collect()

@@ -71,10 +71,44 @@ def test_train_takes_fields_of_the_configuration_as_flags(small_run, tmp_path):
     assert "--config.epochs=1" in (tmp_path / "run" / "manifest.json").read_text()
 
 
-@pytest.mark.parametrize("flag", ["--config.epoch=1", "--config.stage=kidney"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--config.epoch=1",
+        "--config.stage=kidney",
+        "--config.preprocess.channels=0",
+        "--config.model.features=(8.5, 16)",
+    ],
+)
 def test_a_wrong_field_is_refused_by_name(flag, tmp_path):
     config = ROOT / "configs" / "quickstart_liver.py"
     result = run("train", f"--config={config}", f"--workdir={tmp_path / 'run'}", flag)
-    assert result.returncode != 0
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert "error: " in result.stderr
     assert flag.removeprefix("--config.").partition("=")[0] in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_evaluate_scores_the_held_out_patients(small_run, tmp_path):
+    workdir, quickstart = small_run
+    flags = [f"--{stage}={workdir / stage}" for stage in ("liver", "tumor")]
+    result = run(
+        "evaluate", *flags, f"--data_dir={workdir / 'data'}", f"--output={tmp_path / 'scores'}"
+    )
+    assert result.returncode == 0, result.stderr
+    written = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
+    assert written == json.loads((workdir / "evaluation.json").read_text())
+    assert f"{quickstart.scores[0].liver_dice:.3f}" in result.stdout
+
+
+def test_an_output_that_is_a_file_is_refused_and_left_alone(small_run, tmp_path):
+    workdir, _ = small_run
+    (tmp_path / "taken").write_text("mine")
+    flags = [f"--{stage}={workdir / stage}" for stage in ("liver", "tumor")]
+    source = workdir / "archive" / "3Dircadb1.5.zip"
+    result = run("predict", f"--input={source}", *flags, f"--output={tmp_path / 'taken'}")
+    assert result.returncode == 1
+    assert "taken: cannot be made a folder" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "taken").read_text() == "mine"

@@ -6,6 +6,7 @@ import pytest
 from liverjax import config as config_lib
 from liverjax.config import ExperimentConfig, Loss, ModelConfig, Network, Stage
 from liverjax.errors import ConfigError
+from liverjax.validation import validate
 
 
 def test_round_trip_through_json_keeps_every_field():
@@ -60,6 +61,14 @@ def test_differences_name_the_changed_fields_only():
         ("preprocess.window_low", 400.0),
         ("optimizer.learning_rate", 0.0),
         ("optimizer.warmup_fraction", 1.0),
+        ("preprocess.channels", 0),
+        ("preprocess.roi_dilation", -1),
+        ("model.features", (8.5, 16)),
+        ("model.features", ("a", "b")),
+        ("model.momentum", 1.0),
+        ("augment.zoom", 1.0),
+        ("augment.noise", -1.0),
+        ("seed", -1),
     ],
 )
 def test_impossible_values_are_refused_by_name(path, value):
@@ -70,8 +79,8 @@ def test_impossible_values_are_refused_by_name(path, value):
         target = getattr(target, parent)
     setattr(target, name, value)
     with pytest.raises(ConfigError, match=rf"config\.{path}"):
-        config_lib.validate(config)
+        validate(config)
 
 
 def test_the_defaults_are_possible():
-    config_lib.validate(ExperimentConfig())
+    validate(ExperimentConfig())

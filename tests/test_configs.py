@@ -1,8 +1,9 @@
 import pytest
 
 from configs import liver_resunet, quickstart_liver, quickstart_tumor, tumor_unet
-from liverjax.config import Stage, validate
+from liverjax.config import Stage
 from liverjax.datasets.splits import check_disjoint
+from liverjax.validation import validate
 
 CASCADES = [(liver_resunet, tumor_unet), (quickstart_liver, quickstart_tumor)]
 

@@ -16,6 +16,7 @@ LAYERS = (
     "volume",
     "components",
     "config",
+    "validation",
     "checkpoint",
     "io",
     "datasets",

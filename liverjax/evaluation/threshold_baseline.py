@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from liverjax.components import bounding_box
 from liverjax.config import Stage
 from liverjax.errors import InputError
 from liverjax.evaluation.overlap import dice
@@ -75,10 +76,9 @@ def _view(hu: np.ndarray, labels: np.ndarray, stage: Stage) -> _View:
     if stage is Stage.LIVER:
         return hu, np.ones(hu.shape, dtype=bool), liver_mask(labels)
     liver = liver_mask(labels)
-    if not liver.any():
+    box = bounding_box(liver)
+    if box is None:
         return hu, liver, liver
-    lines = [np.flatnonzero(liver.any(axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-    box = tuple(slice(line[0], line[-1] + 1) for line in lines)
     return hu[box], liver[box], tumor_mask(labels[box])
 
 

@@ -10,9 +10,10 @@ from flax import linen as nn
 
 from liverjax.checkpoint import load_model
 from liverjax.config import ExperimentConfig, Stage, from_dict
-from liverjax.errors import CheckpointError
+from liverjax.errors import CheckpointError, ConfigError
 from liverjax.models.build import build, logits_of
 from liverjax.preprocess.stages import Preprocess, build_preprocess
+from liverjax.validation import validate
 
 
 class LoadedNetwork(NamedTuple):
@@ -34,21 +35,49 @@ def load_network(run: Path, stage: Stage, step: int | None = None) -> LoadedNetw
     """Loads the best checkpoint (or that of `step`) of the training run in `run`.
 
     Raises:
-        CheckpointError: there is none, or it belongs to the other stage.
+        CheckpointError: there is none, it is damaged, or it belongs to the other stage.
     """
     loaded = load_model(run, step)
-    config = from_dict(ExperimentConfig, loaded.config, f"{run}: config")
+    try:
+        config = from_dict(ExperimentConfig, loaded.config)
+        validate(config)
+    except ConfigError as error:
+        raise CheckpointError(f"{run}: its stored configuration is damaged: {error}") from error
     if config.stage is not stage:
         raise CheckpointError(
             f"{run}: expected a network of stage {stage.value}, found {config.stage.value}"
         )
+    model = build(config.model)
+    _check_shapes(run, model, config, loaded.variables)
     function = partial(
         _probability,
-        model=build(config.model),
+        model=model,
         preprocess=build_preprocess(config.preprocess, stage),
     )
     variables = jax.device_put(loaded.variables)
     return LoadedNetwork(config, loaded.manifest, partial(jax.jit(function), variables))
+
+
+def _check_shapes(
+    run: Path, model: nn.Module, config: ExperimentConfig, variables: Mapping[str, Any]
+) -> None:
+    """Refuses weights that are not those of the network that their configuration names."""
+    size, channels = config.preprocess.size, config.preprocess.channels
+    images = jax.ShapeDtypeStruct((1, size, size, channels), "float32")
+    init = partial(model.init, train=False)
+    expected = _shapes(jax.eval_shape(init, jax.random.key(0), images))
+    found = _shapes({name: tree for name, tree in variables.items() if tree})
+    for name in sorted({*expected, *found}):
+        if expected.get(name) != found.get(name):
+            raise CheckpointError(
+                f"{run}: {name}: expected shape {expected.get(name)} by the stored configuration, "
+                f"found {found.get(name)}"
+            )
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in leaves}
 
 
 def _probability(

@@ -7,16 +7,14 @@ piece: a thin lobe that runs obliquely through thick slices must not be cut off.
 
 import numpy as np
 
-from liverjax.components import component_sizes, label_components
+from liverjax.components import bounding_box, component_sizes, label_components
 from liverjax.errors import InputError
-
-_Box = tuple[slice, slice, slice]
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:
     """The largest 26-connected piece of `mask`; of equal ones the first in array order."""
     kept = np.zeros(mask.shape, dtype=bool)
-    box = _bounding_box(mask)
+    box = bounding_box(mask)
     if box is not None:
         pieces = label_components(mask[box])
         kept[box] = pieces == np.argmax(component_sizes(pieces))
@@ -30,7 +28,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     filled too wherever the liver surrounds them within one slice.
     """
     filled = np.zeros(mask.shape, dtype=bool)
-    box = _bounding_box(mask)
+    box = bounding_box(mask)
     if box is not None:
         regions = label_components(np.logical_not(mask[box]), connectivity=6)
         outside = np.zeros(int(regions.max()) + 1, dtype=bool)
@@ -72,21 +70,9 @@ def tumor_from_probability(
             f"tumour probability has shape {probability.shape}, liver mask {liver.shape}"
         )
     tumor = np.zeros(liver.shape, dtype=bool)
-    box = _bounding_box(liver)
+    box = bounding_box(liver)
     if box is not None:
         candidates = np.logical_and(probability[box] >= threshold, liver[box])
         pieces = label_components(candidates)
         tumor[box] = (component_sizes(pieces) >= max(min_voxels, 1))[pieces]
     return tumor
-
-
-def _bounding_box(mask: np.ndarray) -> _Box | None:
-    """The smallest box around the true voxels, or None: most of a CT is not liver."""
-    if not mask.any():
-        return None
-    sides = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        found = np.flatnonzero(mask.any(axis=others))
-        sides.append(slice(int(found[0]), int(found[-1]) + 1))
-    return sides[0], sides[1], sides[2]

@@ -15,7 +15,7 @@ from liverjax.volume import Volume
 _CT_FOLDER = "patient_dicom"
 
 
-def read_ct(path: Path, *, spacing_known: bool | None = None) -> Volume:
+def read_ct(path: str | Path, *, spacing_known: bool | None = None) -> Volume:
     """Reads a CT.
 
     Args:
@@ -27,6 +27,7 @@ def read_ct(path: Path, *, spacing_known: bool | None = None) -> Volume:
     Raises:
         InputError: nothing at `path`; no CT, several, or a damaged one.
     """
+    path = Path(path)
     if path.is_file() and is_nifti(path):
         return read_nifti(path, spacing_known=spacing_known)
     if path.is_file() and not zipfile.is_zipfile(path):
@@ -37,7 +38,7 @@ def read_ct(path: Path, *, spacing_known: bool | None = None) -> Volume:
     with open_tree(path) as tree:
         patients = list(_ct_folders(tree))
         folder = only_one(patients, "give the folder of one patient") if patients else tree
-        return read_files(walk(folder)).volume
+        return read_files(walk(folder), str(path)).volume
 
 
 def _ct_folders(folder: Folder) -> Iterator[Folder]:

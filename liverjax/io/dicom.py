@@ -2,16 +2,15 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from liverjax.errors import InputError
-from liverjax.io.archives import open_tree
 from liverjax.io.dicom_slice import Slice, read_slice
-from liverjax.io.tree import File, walk
+from liverjax.io.tree import File
 from liverjax.volume import Geometry, Volume
 
 # Scanners write positions to 0.1 mm or finer, so that even steps may seem to differ by that.
@@ -35,13 +34,7 @@ class Series(NamedTuple):
     positions: np.ndarray
 
 
-def read_series(path: Path) -> Volume:
-    """The CT from a folder or zip archive that holds one series; see `read_files`."""
-    with open_tree(path) as tree:
-        return read_files(walk(tree)).volume
-
-
-def read_files(files: Iterable[File]) -> Series:
+def read_files(files: Iterable[File], where: str) -> Series:
     """Reads the files of one CT series, in any order and among files that are no CT images.
 
     Slices are ordered by their position along the normal of the slice plane, so names and
@@ -49,12 +42,16 @@ def read_files(files: Iterable[File]) -> Series:
     intercept, rounded. Steps between slices may differ by 0.1 mm, as positions may be rounded;
     the step of the volume is their mean.
 
+    Args:
+        files: of the series, and any others.
+        where: what to call them in an error.
+
     Raises:
         InputError: no CT image; several series; a damaged file; slices that differ in size or
             orientation, share a position, are unevenly spaced or shifted sideways. Names the
             file and the tag.
     """
-    slices = _one_series(files)
+    slices = _one_series(files, where)
     first = slices[0]
     normal = np.cross(*first.orientation)
     slices.sort(key=lambda item: float(item.position @ normal))
@@ -107,7 +104,7 @@ def read_mask(
     return mask
 
 
-def _one_series(files: Iterable[File]) -> list[Slice]:
+def _one_series(files: Iterable[File], where: str) -> list[Slice]:
     """The CT slices among `files`, unordered; refuses several series and none."""
     found: dict[str, list[Slice]] = {}
     others = 0
@@ -121,7 +118,10 @@ def _one_series(files: Iterable[File]) -> list[Slice]:
             item = item._replace(stored=item.stored[:0])
         found.setdefault(item.series, []).append(item)
     if not found:
-        raise InputError(f"found no CT image in DICOM format among {others} files")
+        raise InputError(
+            f"{where}: expected CT images in DICOM format, found none among {others} files; of a "
+            "NIfTI image, give the file itself"
+        )
     if len(found) > 1:
         lines = [
             f"  {items[0].path.parent}: {len(items)} slices, "
@@ -129,7 +129,7 @@ def _one_series(files: Iterable[File]) -> list[Slice]:
             for uid, items in found.items()
         ]
         raise InputError(
-            f"found {len(found)} CT series, expected one; give the folder of one of them:\n"
+            f"{where}: expected one CT series, found {len(found)}; give the folder of one:\n"
             + "\n".join(lines)
         )
     return next(iter(found.values()))

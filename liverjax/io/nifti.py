@@ -85,7 +85,7 @@ def read_labels(
     return Segmentation(labels, _geometry(image, path, spacing_known))
 
 
-def write_segmentation(path: Path, segmentation: Segmentation) -> None:
+def write_segmentation(path: str | Path, segmentation: Segmentation) -> None:
     """Writes labels as a uint8 NIfTI file on the grid of the CT they belong to.
 
     Array axes (d, h, w) become the file's (k, j, i). qform and sform agree; a sheared grid has
@@ -99,6 +99,7 @@ def write_segmentation(path: Path, segmentation: Segmentation) -> None:
     Raises:
         InputError: `path` has another suffix.
     """
+    path = Path(path)
     _check_suffix(path)
     affine = _RAS_TO_LPS @ segmentation.geometry.affine[:, [2, 1, 0, 3]]
     image = nib.Nifti1Image(segmentation.labels.T, affine)

@@ -33,7 +33,7 @@ _DPI = 120
 
 
 def save_preview(
-    path: Path,
+    path: str | Path,
     volume: Volume,
     segmentation: Segmentation,
     *,
@@ -79,7 +79,7 @@ def save_preview(
             _draw_outline(axes, liver_mask(expected[cut]), _REFERENCE_COLOR, "dashed")
             _draw_outline(axes, tumor_mask(expected[cut]), _REFERENCE_COLOR, "dashed")
     _draw_legend(figure, with_reference=expected is not None)
-    with replacing(path) as temporary:
+    with replacing(Path(path)) as temporary:
         figure.savefig(temporary)
 
 

@@ -32,7 +32,7 @@ class MetricLog:
     def write(self, record: Mapping[str, float]) -> None:
         """Logs one epoch; `record` holds `step` and any number of figures."""
         with self._path.open("a") as lines:
-            lines.write(json.dumps(record) + "\n")
+            lines.write(json.dumps(record, allow_nan=False) + "\n")
         for name, value in record.items():
             self._events.add_scalar(name, value, int(record["step"]))
         self._events.flush()

@@ -16,7 +16,7 @@ from liverjax import config as config_lib
 from liverjax.checkpoint import Checkpoints, Saved, load_model, open_checkpoints
 from liverjax.config import ExperimentConfig
 from liverjax.errors import ConfigError, TrainingError
-from liverjax.io.atomic import write_json
+from liverjax.io.atomic import make_folder
 from liverjax.models.build import build
 from liverjax.preprocess.stages import build_preprocess
 from liverjax.training import metrics, step
@@ -27,8 +27,8 @@ from liverjax.training.optimizer import build_optimizer, build_schedule
 from liverjax.training.prefetch import prefetch_to_device
 from liverjax.training.sources import BatchSource, HostBatch
 from liverjax.training.state import TrainState, create_state
+from liverjax.validation import validate
 
-MANIFEST = "manifest.json"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -84,7 +84,7 @@ def fit(
         train: batches to learn from.
         validation: batches to select the best checkpoint by (Dice over all their pixels);
             without it the latest counts as the best.
-        run: folder for `checkpoints/`, `metrics.jsonl`, `events/` and `manifest.json`.
+        run: folder for `checkpoints/`, `metrics.jsonl` and `events/`.
         manifest: JSON-ready facts that are kept beside the weights.
 
     Returns:
@@ -94,13 +94,15 @@ def fit(
         ConfigError: an impossible value, or `run` belongs to another configuration.
         TrainingError: the loss is not finite; names the step.
     """
-    config_lib.validate(config)
+    validate(config)
+    make_folder(run)
     program = build_program(config, train.steps_per_epoch * config.epochs)
     with open_checkpoints(run) as checkpoints:
         state = _resume(config, program.state, checkpoints, run)
-        write_json(run / MANIFEST, manifest)
         done = int(state.step)
         first = done // train.steps_per_epoch
+        if first >= config.epochs:
+            return state
         bar = tqdm(
             total=config.epochs * train.steps_per_epoch,
             initial=done,
@@ -114,6 +116,7 @@ def fit(
                 state, record = _train_epoch(program, state, train.train_batches(epoch), bar)
                 if validation is not None:
                     record |= _evaluate(program, state, validation)
+                _check_state(state, record)
                 record |= {"epoch": epoch + 1, "seconds": time.monotonic() - started}
                 log.write(record)
                 checkpoints.save(
@@ -152,6 +155,18 @@ def _evaluate(program: Program, state: TrainState, source: BatchSource) -> dict[
     return {f"validation_{name}": value for name, value in metrics.summarize(sums).items()}
 
 
+def _check_state(state: TrainState, record: dict[str, float]) -> None:
+    """Refuses to keep a state that no run could go on from: the last update may have broken it."""
+    broken = [name for name, value in record.items() if not np.isfinite(value)]
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params)):
+        broken.append("a parameter")
+    if broken:
+        raise TrainingError(
+            f"step {int(state.step)}: {broken[0]} is not finite. The checkpoints before it are "
+            "intact; try a lower optimizer.learning_rate"
+        )
+
+
 def _check_finite(sums: metrics.Sums, number: int) -> None:
     loss = float(sums.loss)
     if not np.isfinite(loss):
@@ -176,12 +191,7 @@ def _resume(
     if latest is None:
         return state
     begun = config_lib.from_dict(ExperimentConfig, load_model(run, latest).config)
-    changed = config_lib.differences(begun, config)
-    if changed:
-        raise ConfigError(
-            f"{run} was begun with another configuration ({'; '.join(changed)}): "
-            "give another workdir, or the first configuration"
-        )
+    refuse_other_config(run, begun, config)
     template = _to_saved(config, state, {})
     model, training = checkpoints.restore_training(latest, template.model, template.training)
     _LOGGER.info("%s: resumed after step %d", config.stage.value, latest)
@@ -193,6 +203,20 @@ def _resume(
         opt_state=training["opt_state"],
         key=jax.random.wrap_key_data(training["key"]),
     )
+
+
+def refuse_other_config(run: Path, begun: ExperimentConfig, config: ExperimentConfig) -> None:
+    """Refuses to go on with a run under a configuration that it was not begun with.
+
+    Raises:
+        ConfigError: names the fields that differ.
+    """
+    changed = config_lib.differences(begun, config)
+    if changed:
+        raise ConfigError(
+            f"{run} was begun with another configuration ({'; '.join(changed)}): "
+            "give another workdir, or the first configuration"
+        )
 
 
 def _to_saved(config: ExperimentConfig, state: TrainState, manifest: dict[str, Any]) -> Saved:

@@ -60,7 +60,6 @@ def build_dataset(
 
     if dataset not in DATASETS:
         raise ConfigError(f"dataset: expected one of {', '.join(DATASETS)}, found {dataset!r}")
-    data_dir, manual_dir = data_dir.expanduser(), manual_dir.expanduser()
     module = importlib.import_module(f"liverjax.datasets.{dataset}.{dataset}_dataset_builder")
     prepared = module.Builder(data_dir=data_dir).data_path.exists()
     if prepared and rebuild:

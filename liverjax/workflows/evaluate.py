@@ -9,11 +9,11 @@ from tqdm import tqdm
 
 from liverjax.config import DatasetConfig
 from liverjax.datasets.splits import check_disjoint
-from liverjax.errors import SplitError
+from liverjax.errors import InputError, SplitError
 from liverjax.evaluation.overlap import PatientScore, score_patient
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import LoadedNetwork
-from liverjax.io.atomic import write_json
+from liverjax.io.atomic import make_folder, write_json
 
 EVALUATION = "evaluation.json"
 
@@ -30,14 +30,17 @@ def evaluate(
 
     Raises:
         SplitError: a patient was used to train or to select one of the networks, or none is left.
+        InputError: a network was trained on another dataset than the one in `data_dir`, where a
+            patient of the same name may be somebody else.
     """
     from liverjax import input_pipeline  # here, so that importing workflows needs no TensorFlow
 
     sides = (liver.config.dataset, tumor.config.dataset)
     chosen = tuple(patients) or tuple(name for name in sides[0].test if name in sides[1].test)
     check_held_out(chosen, sides)
-    cascade = compose(liver, tumor)
     builder = input_pipeline.open_dataset(sides[0].name, data_dir)
+    check_same_dataset((liver, tumor), input_pipeline.dataset_fingerprint(builder))
+    cascade = compose(liver, tumor)
     scores = []
     for name in tqdm(chosen, desc="evaluate", unit="patient", disable=None):
         volume, reference = input_pipeline.read_volume(builder, name)
@@ -61,8 +64,25 @@ def check_held_out(patients: Sequence[str], sides: Sequence[DatasetConfig]) -> N
         check_disjoint({"evaluation": patients, "train": side.train, "validation": side.validation})
 
 
-def write_evaluation(path: Path, scores: Sequence[PatientScore]) -> None:
-    """Writes `{"patients": [...]}`, one entry per patient; what is undefined is null."""
+def check_same_dataset(networks: Sequence[LoadedNetwork], fingerprint: str) -> None:
+    """Refuses to judge networks on another dataset than the one they were divided on.
+
+    Raises:
+        InputError: names the stage and both fingerprints.
+    """
+    for network in networks:
+        trained = network.manifest["dataset"]["fingerprint"]
+        if trained != fingerprint:
+            raise InputError(
+                f"the {network.config.stage.value} network was trained on a dataset of "
+                f"fingerprint {trained[:12]}, data_dir holds {fingerprint[:12]}; give the "
+                "data_dir that both networks were trained from"
+            )
+
+
+def write_evaluation(folder: Path, scores: Sequence[PatientScore]) -> None:
+    """Writes `evaluation.json`: `{"patients": [...]}`, one entry each; undefined is null."""
+    path = make_folder(folder) / EVALUATION
     write_json(path, {"patients": [dataclasses.asdict(score) for score in scores]})
 
 

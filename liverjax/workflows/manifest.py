@@ -1,6 +1,7 @@
 """How a run came about: enough to repeat it, and to see on what its weights may be judged."""
 
 import importlib.metadata
+import json
 import os
 import platform
 import shlex
@@ -13,21 +14,79 @@ import jax
 
 from liverjax import config as config_lib
 from liverjax.config import ExperimentConfig
+from liverjax.errors import InputError
+from liverjax.io.atomic import make_folder, write_json
+from liverjax.training.log import read_metrics
+from liverjax.training.loop import refuse_other_config
 
+_FILE_NAME = "manifest.json"
 _PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def build_manifest(config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, Any]:
-    """JSON-ready facts of a run that is about to start.
+def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, Any]:
+    """The run's manifest: a new one, or that of the run that is taken up again.
 
     Args:
+        run: workdir; `manifest.json` in it is written, or gains an entry under "resumed".
         config: the experiment.
-        dataset_fingerprint: of the prepared dataset's inputs.
+        dataset_fingerprint: of the prepared dataset.
+
+    Raises:
+        ConfigError: the run was begun with another configuration.
+        InputError: it was begun with another dataset, or its manifest is damaged.
     """
+    path = make_folder(run) / _FILE_NAME
+    circumstances = _circumstances()
+    if not path.exists():
+        manifest = circumstances | _subject(config, dataset_fingerprint) | {"resumed": []}
+        write_json(path, manifest)
+        return manifest
+    manifest = _read(path)
+    begun = config_lib.from_dict(ExperimentConfig, manifest["config"])
+    refuse_other_config(run, begun, config)
+    earlier = manifest["dataset"]["fingerprint"]
+    if earlier != dataset_fingerprint:
+        raise InputError(
+            f"{run}: begun with a dataset of fingerprint {earlier[:12]}, found "
+            f"{dataset_fingerprint[:12]}; prepare the earlier one again, or give another workdir"
+        )
+    records = read_metrics(run)
+    if not records or records[-1]["epoch"] < config.epochs:
+        step = records[-1]["step"] if records else 0
+        manifest["resumed"].append({"step": step} | circumstances)
+        write_json(path, manifest)
+    return manifest
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text())
+        missing = {"config", "dataset", "resumed"} - set(manifest)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: damaged ({error}); give another workdir") from error
+    if missing:
+        raise InputError(f"{path}: expected the fields {sorted(missing)}; give another workdir")
+    return manifest
+
+
+def _subject(config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, Any]:
+    """What is trained, and on whom."""
     dataset = config.dataset
     return {
-        "command": shlex.join(sys.argv),
         "config": config_lib.to_dict(config),
+        "dataset": {"name": dataset.name, "fingerprint": dataset_fingerprint},
+        "patients": {
+            "train": list(dataset.train),
+            "validation": list(dataset.validation),
+            "test": list(dataset.test),
+        },
+    }
+
+
+def _circumstances() -> dict[str, Any]:
+    """By which command, code and machine."""
+    return {
+        "command": shlex.join(sys.argv),
         "commit": _commit(),
         "versions": {
             "python": platform.python_version(),
@@ -39,12 +98,6 @@ def build_manifest(config: ExperimentConfig, dataset_fingerprint: str) -> dict[s
             "kind": jax.devices()[0].device_kind,
             "count": jax.device_count(),
             "cpus": _cpus(),
-        },
-        "dataset": {"name": dataset.name, "fingerprint": dataset_fingerprint},
-        "patients": {
-            "train": list(dataset.train),
-            "validation": list(dataset.validation),
-            "test": list(dataset.test),
         },
     }
 

@@ -17,6 +17,7 @@ from liverjax.evaluation.overlap import PatientScore
 from liverjax.evaluation.threshold_baseline import ThresholdBaseline, threshold_baseline
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import load_network
+from liverjax.io.atomic import make_folder
 from liverjax.workflows.build_dataset import build_dataset
 from liverjax.workflows.evaluate import EVALUATION, evaluate, format_scores, write_evaluation
 from liverjax.workflows.predict import PREVIEW, predict
@@ -53,7 +54,7 @@ def quickstart(
 ) -> QuickstartResult:
     """Builds a dataset, trains both networks, evaluates the cascade and predicts one patient.
 
-    What an earlier call in the same workdir has finished is not done again.
+    Phantoms, dataset and networks that an earlier call in the same workdir finished are taken over.
 
     Args:
         workdir: where everything is written.
@@ -65,7 +66,7 @@ def quickstart(
     Raises:
         LiverjaxError: whatever its parts raise.
     """
-    data_dir = workdir / "data"
+    data_dir = make_folder(workdir) / "data"
     if manual_dir is None:
         manual_dir = workdir / "archive"
         _write_phantoms(manual_dir, liver.dataset, spec or PhantomSpec())
@@ -81,7 +82,7 @@ def quickstart(
     _LOGGER.info("Evaluating the cascade on held-out patients")
     networks = {stage: load_network(run, stage) for stage, run in runs.items()}
     scores = evaluate(networks[Stage.LIVER], networks[Stage.TUMOR], data_dir)
-    write_evaluation(workdir / EVALUATION, scores)
+    write_evaluation(workdir, scores)
     shown = _most_telling(scores)
     source = find_patients(manual_dir)[patient_number(shown)]
     cascade = compose(networks[Stage.LIVER], networks[Stage.TUMOR])

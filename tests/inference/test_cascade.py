@@ -1,4 +1,5 @@
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -86,3 +87,15 @@ def test_batches_of_any_size_give_the_same(runs, case):
 def test_the_stages_cannot_be_swapped(runs):
     with pytest.raises(CheckpointError, match="expected a network of stage liver, found tumor"):
         load_cascade(runs / "tumor", runs / "liver")
+
+
+def test_weights_of_another_network_than_configured_are_refused(runs, tmp_path):
+    folder = shutil.copytree(runs / "liver", tmp_path / "liver")
+    for path in folder.glob("checkpoints/*/config/data.json"):
+        path.write_text(path.read_text().replace("[8, 8]", "[8, 16]").replace("[8,8]", "[8,16]"))
+    with pytest.raises(CheckpointError, match=r"expected shape .* by the stored configuration"):
+        load_network(folder, Stage.LIVER)
+    for path in folder.glob("checkpoints/*/config/data.json"):
+        path.write_text(path.read_text().replace("epochs", "epoch"))
+    with pytest.raises(CheckpointError, match=r"config\.epoch: no such field"):
+        load_network(folder, Stage.LIVER)

@@ -6,7 +6,8 @@ import SimpleITK as sitk  # noqa: N813
 
 from liverjax.errors import InputError
 from liverjax.io.archives import open_tree
-from liverjax.io.dicom import read_files, read_mask, read_series
+from liverjax.io.ct import read_ct
+from liverjax.io.dicom import read_files, read_mask
 from liverjax.io.tree import walk
 from liverjax.volume import Geometry
 from tests.io.dicom_files import (
@@ -42,7 +43,7 @@ def test_slices_are_ordered_by_position(tmp_path, packed):
     files = series_files(HU) | {"README.txt": b"read me"}
     if packed:
         files = {"series.zip": zipped(files)}
-    volume = read_series(write_files(tmp_path / "in", files))
+    volume = read_ct(write_files(tmp_path / "in", files))
     np.testing.assert_array_equal(volume.hu, HU)
     assert volume.geometry.spacing == pytest.approx(SPACING)
     assert volume.geometry.matches(Geometry.from_axes((0, 0, 0), SPACING))
@@ -56,7 +57,7 @@ def test_names_and_instance_numbers_play_no_part(tmp_path):
         for index, name in enumerate(names)
     }
     with open_tree(write_files(tmp_path / "in", shuffled)) as tree:
-        series = read_files(walk(tree))
+        series = read_files(walk(tree), "in")
     np.testing.assert_array_equal(series.volume.hu, HU)
     assert [path.name for path in series.paths] == names
     np.testing.assert_allclose(series.positions[:, 2], np.arange(SHAPE[0]) * SPACING[0])
@@ -85,7 +86,7 @@ def test_geometry_agrees_with_simpleitk(tmp_path, orientation, step):
         for index, (name, data) in enumerate(series_files(HU).items())
     }
     path = write_files(tmp_path / "in", files)
-    volume = read_series(path)
+    volume = read_ct(path)
     hu, geometry = itk_geometry(path)
     np.testing.assert_array_equal(volume.hu, hu)
     assert volume.geometry.matches(geometry)
@@ -97,7 +98,7 @@ def test_real_patient_agrees_with_simpleitk(shared_data, tmp_path):
     with open_tree(archive) as tree:
         files = {f.path.name: f.read() for f in walk(tree) if "PATIENT_DICOM.zip" in f.path.parts}
     path = write_files(tmp_path / "in", files)
-    volume = read_series(path)
+    volume = read_ct(path)
     hu, geometry = itk_geometry(path)
     np.testing.assert_array_equal(volume.hu, hu)
     assert volume.geometry.matches(geometry)
@@ -107,7 +108,7 @@ def test_rescale_is_applied_per_slice_rounded_and_clipped(tmp_path):
     files = series_files(np.array([[[3, -7]], [[3, 32000]], [[100, 200]]], dtype=np.int16))
     files = with_edit(files, "image_0", RescaleSlope=0.5, RescaleIntercept=-1000)
     files = with_edit(files, "image_1", RescaleSlope=2, RescaleIntercept=10)
-    volume = read_series(write_files(tmp_path / "in", files))
+    volume = read_ct(write_files(tmp_path / "in", files))
     # Halves go to the even neighbour.
     assert volume.hu.tolist() == [[[-998, -1004]], [[16, 32767]], [[100, 200]]]
 
@@ -117,17 +118,17 @@ def test_positions_rounded_to_a_tenth_of_a_millimetre_are_even(tmp_path):
         name: edited(data, ImagePositionPatient=[0, 0, round(0.625 * index, 1)])
         for index, (name, data) in enumerate(series_files(HU).items())
     }
-    volume = read_series(write_files(tmp_path / "in", files))
+    volume = read_ct(write_files(tmp_path / "in", files))
     assert volume.geometry.spacing[0] == pytest.approx(0.625, abs=0.01)
 
 
 def test_single_slice_takes_its_thickness(tmp_path):
     files = series_files(HU[:1])
-    volume = read_series(write_files(tmp_path / "in", files))
+    volume = read_ct(write_files(tmp_path / "in", files))
     assert volume.geometry.spacing == pytest.approx(SPACING)
     bare = with_edit(files, "image_0", SliceThickness=None, SpacingBetweenSlices=None)
     with pytest.raises(InputError, match="image_0: SliceThickness: missing"):
-        read_series(write_files(tmp_path / "bare", bare))
+        read_ct(write_files(tmp_path / "bare", bare))
 
 
 @pytest.mark.parametrize(
@@ -149,25 +150,25 @@ def test_single_slice_takes_its_thickness(tmp_path):
 def test_slices_that_do_not_fit_are_refused(tmp_path, name, tags, message):
     path = write_files(tmp_path / "in", with_edit(series_files(HU), name, **tags))
     with pytest.raises(InputError, match=message):
-        read_series(path)
+        read_ct(path)
 
 
 def test_missing_and_cut_slices_are_refused(tmp_path):
     files = series_files(HU)
     missing = {name: data for name, data in files.items() if name != "image_5"}
     with pytest.raises(InputError, match=r"image_6: .*3\.200 mm from image_4, .*missing"):
-        read_series(write_files(tmp_path / "missing", missing))
+        read_ct(write_files(tmp_path / "missing", missing))
     cut = files | {"image_11": files["image_11"][:-10]}
     with pytest.raises(InputError, match="image_11: PixelData"):
-        read_series(write_files(tmp_path / "cut", cut))
+        read_ct(write_files(tmp_path / "cut", cut))
 
 
 def test_several_series_are_listed(tmp_path):
     files = {f"a/{k}": v for k, v in series_files(HU, "one", description="arterial").items()}
     files |= {f"b/{k}": v for k, v in series_files(HU[:7], "two").items()}
     files |= {f"c/{k}": v for k, v in series_files(HU[:3], "three").items()}
-    with pytest.raises(InputError, match="found 3 CT series") as caught:
-        read_series(write_files(tmp_path / "in", files))
+    with pytest.raises(InputError, match="CT series, found 3") as caught:
+        read_ct(write_files(tmp_path / "in", files))
     message = str(caught.value)
     assert "in/a: 12 slices, arterial" in message
     assert "in/b: 7 slices, no description" in message
@@ -175,8 +176,10 @@ def test_several_series_are_listed(tmp_path):
 
 
 def test_no_series_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no CT image in DICOM format among 1 files"):
-        read_series(write_files(tmp_path / "in", {"README.txt": b""}))
+    with pytest.raises(
+        InputError, match="in: expected CT images in DICOM format, found none among 1 files"
+    ):
+        read_ct(write_files(tmp_path / "in", {"README.txt": b""}))
 
 
 @pytest.fixture
@@ -188,7 +191,7 @@ def on_ct(tmp_path):
         write_files(tmp_path / "in" / "mask", files)
         with open_tree(tmp_path / "in") as tree:
             ct, mask = tree.open().folders
-            series = read_files(walk(ct))
+            series = read_files(walk(ct), "in")
             return read_mask(mask.path, mask.open().files, series, value)
 
     return read

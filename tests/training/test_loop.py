@@ -9,6 +9,7 @@ from liverjax.checkpoint import load_model
 from liverjax.errors import ConfigError, TrainingError
 from liverjax.training.log import MetricLog, read_metrics
 from liverjax.training.loop import fit
+from liverjax.training.sources import InMemorySource
 from tests.toy import toy_config, toy_slices, toy_source
 
 
@@ -39,10 +40,11 @@ def test_a_run_leaves_metrics_events_and_checkpoints(finished):
 
 def test_a_finished_run_is_left_as_it_is(finished):
     run, state = finished
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
     again = fit(toy_config(epochs=3), toy_source(), toy_source(1), run, {})
     for left, right in zip(arrays(state), arrays(again), strict=True):
         np.testing.assert_array_equal(left, right)
-    assert len(read_metrics(run)) == 3
+    assert {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()} == before
 
 
 class Interrupted:
@@ -118,3 +120,13 @@ def test_hu_reach_the_network_as_they_are():
     batch = next(iter(toy_source().eval_batches()))
     np.testing.assert_array_equal(batch["image"], images[:4])
     np.testing.assert_array_equal(batch["label"], labels[:4])
+
+
+def test_a_state_broken_by_the_last_update_of_an_epoch_is_not_kept(tmp_path):
+    config = toy_config(epochs=2)
+    config.optimizer.learning_rate = 1e38
+    with pytest.raises(TrainingError, match=r"step \d+: "):
+        fit(config, InMemorySource(*toy_slices(), batch_size=16, seed=0), None, tmp_path, {})
+    for path in (tmp_path / "checkpoints").iterdir():
+        parameters = load_model(tmp_path, int(path.name)).variables["params"]
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(parameters))

@@ -3,11 +3,12 @@ import json
 import pytest
 
 from liverjax.config import DatasetConfig, Stage
-from liverjax.errors import SplitError
+from liverjax.errors import InputError, SplitError
 from liverjax.evaluation.overlap import PatientScore
 from liverjax.inference.load import load_network
 from liverjax.workflows.evaluate import (
     check_held_out,
+    check_same_dataset,
     evaluate,
     format_scores,
     mean,
@@ -50,7 +51,7 @@ def test_means_say_over_how_many_cases_they_are():
 
 
 def test_undefined_scores_are_null(tmp_path):
-    write_evaluation(tmp_path / "evaluation.json", SCORES)
+    write_evaluation(tmp_path, SCORES)
     entries = json.loads((tmp_path / "evaluation.json").read_text())["patients"]
     assert entries[1] == {
         "patient": "patient02",
@@ -58,3 +59,11 @@ def test_undefined_scores_are_null(tmp_path):
         "tumor_dice": None,
         "tumor_false_positive_ml": 3.0,
     }
+
+
+def test_networks_are_judged_on_the_dataset_they_were_divided_on(small_run):
+    workdir, _ = small_run
+    networks = [load_network(workdir / stage.value, stage) for stage in Stage]
+    check_same_dataset(networks, networks[0].manifest["dataset"]["fingerprint"])
+    with pytest.raises(InputError, match="liver network was trained on a dataset of fingerprint"):
+        check_same_dataset(networks, "0" * 64)

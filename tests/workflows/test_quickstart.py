@@ -38,7 +38,8 @@ def test_the_prediction_lies_on_the_grid_of_the_archive(small_run):
     assert result.predicted == "patient04"
     image = nibabel.load(workdir / "prediction" / "segmentation.nii.gz")
     assert image.shape == volume.hu.shape[::-1]
-    np.testing.assert_allclose(image.header.get_zooms(), volume.geometry.spacing[::-1], rtol=1e-5)
+    to_lps = np.diag([-1, -1, 1, 1]) @ image.affine
+    np.testing.assert_allclose(to_lps[:, [2, 1, 0, 3]], volume.geometry.affine, atol=1e-5)
     assert (workdir / "prediction" / "preview.png").read_bytes().startswith(b"\x89PNG")
     report = json.loads((workdir / "prediction" / "report.json").read_text())
     labels = np.asarray(image.dataobj)

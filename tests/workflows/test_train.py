@@ -6,6 +6,7 @@ import pytest
 from liverjax.checkpoint import load_model
 from liverjax.config import DatasetConfig, Stage
 from liverjax.errors import ConfigError, InputError, SplitError
+from liverjax.workflows.manifest import begin_run
 from liverjax.workflows.train import train
 from tests.small_run import PATIENTS, small_config
 
@@ -49,6 +50,10 @@ def test_a_run_goes_on_with_its_own_dataset_and_configuration_only(small_run, tm
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="fingerprint 000000000000"):
         train(small_config(Stage.LIVER), workdir / "data", tmp_path)
+    for damaged in ("{", "[]", "{}"):
+        (tmp_path / "manifest.json").write_text(damaged)
+        with pytest.raises(InputError, match=r"manifest\.json"):
+            train(small_config(Stage.LIVER), workdir / "data", tmp_path)
     other = dataclasses.replace(small_config(Stage.LIVER), seed=1)
     with pytest.raises(ConfigError, match=r"config\.seed"):
         train(other, workdir / "data", workdir / "liver")
@@ -57,3 +62,23 @@ def test_a_run_goes_on_with_its_own_dataset_and_configuration_only(small_run, tm
 def test_a_missing_dataset_says_how_to_build_it(tmp_path):
     with pytest.raises(InputError, match=r"experiments\.build_dataset"):
         train(small_config(Stage.LIVER), tmp_path / "data", tmp_path / "run")
+
+
+def test_a_resumed_run_keeps_its_first_manifest_and_notes_the_second(small_run, tmp_path):
+    workdir, _ = small_run
+    folder = tmp_path / "run"
+    folder.mkdir()
+    config = dataclasses.replace(small_config(Stage.LIVER), epochs=2)
+    begun = begin_run(folder, config, fingerprint_of(workdir))
+    train(config, workdir / "data", folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {**manifest, "resumed": []} == begun
+    assert [entry["step"] for entry in manifest["resumed"]] == [0]
+    assert manifest["resumed"][0]["device"] == begun["device"]
+    # With nothing left to do, nothing is noted.
+    train(config, workdir / "data", folder)
+    assert json.loads((folder / "manifest.json").read_text()) == manifest
+
+
+def fingerprint_of(workdir):
+    return load_model(workdir / "liver").manifest["dataset"]["fingerprint"]

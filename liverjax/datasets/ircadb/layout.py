@@ -76,7 +76,7 @@ def read_patient(source: PatientSource) -> Patient:
     """
     with open_tree(source.root) as tree:
         parts = find_parts(source.number, find(tree, source.path))
-        series = read_files(parts.ct.files)
+        series = read_files(parts.ct.files, str(parts.ct.where))
         if len(series.paths) != len(parts.ct.files):
             raise InputError(
                 f"{parts.ct.where}: expected {len(parts.ct.files)} CT slices, as many as files, "
