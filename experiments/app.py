@@ -51,7 +51,9 @@ def _fail(error: Exception) -> NoReturn:
 def _tell_what_liverjax_does() -> None:
     """Shows this package's progress alone: TFDS and Orbax log every file that they touch."""
     absl_logging.set_verbosity(absl_logging.WARNING)
-    # Of a damaged checkpoint one error says enough; Orbax leaves its other reads unfinished.
+    # Of a damaged checkpoint one error says enough; Orbax leaves its other reads unfinished, and
+    # asyncio tells of each when the program ends.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", message="coroutine .* was never awaited")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))

@@ -7,6 +7,7 @@ A run's folder holds `checkpoints/<step>/` with four items: `model` (what infere
 import contextlib
 import logging
 import math
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,12 +140,14 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
 def _reading(path: Path) -> Iterator[None]:
     """Says of whatever goes wrong on reading that `path` is damaged.
 
-    Orbax has no common class for what damaged files raise, and logs a page for each of them.
+    Orbax has no common class for what damaged files raise, and logs and warns pages of each.
     """
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except Exception as error:
         raise CheckpointError(
             f"{path}: damaged, incomplete or of another network ({type(error).__name__}); copy "

@@ -140,6 +140,7 @@ def to_dict(config: Any) -> dict[str, Any]:
     """JSON-ready form of a configuration dataclass: enums by value, tuples as lists."""
 
     def plain(value: Any) -> Any:
+        """`value`, however deep, in terms of JSON."""
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         if isinstance(value, enum.Enum):

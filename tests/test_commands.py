@@ -1,6 +1,7 @@
 """The commands of the README, run as a user runs them."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,23 @@ def test_an_output_that_is_a_file_is_refused_and_left_alone(small_run, tmp_path)
     assert "taken: cannot be made a folder" in result.stderr
     assert "Traceback" not in result.stderr
     assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_damaged_checkpoint_is_one_line(small_run, tmp_path):
+    workdir, _ = small_run
+    shutil.copytree(workdir / "liver", tmp_path / "liver")
+    for path in (tmp_path / "liver").glob("checkpoints/*/model/ocdbt.process_0/d/*"):
+        path.unlink()
+    for path in (tmp_path / "liver").glob("checkpoints/*/model/d/*"):
+        path.unlink()
+    result = run(
+        "predict",
+        f"--input={workdir / 'archive' / '3Dircadb1.5.zip'}",
+        f"--liver={tmp_path / 'liver'}",
+        f"--tumor={workdir / 'tumor'}",
+        f"--output={tmp_path / 'out'}",
+    )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "damaged" in line

@@ -45,6 +45,7 @@ def sample(images: jax.Array, view: View, size: int, fill: float = 0.0) -> jax.A
     """
 
     def one(image: jax.Array, center: jax.Array, side: jax.Array) -> jax.Array:
+        """[H, W, C], [2], [] -> [size, size, C]."""
         scale = jnp.full((2,), size, jnp.float32) / side
         translation = (side / 2 - center) * scale
         shape = (size, size, image.shape[-1])
@@ -68,7 +69,8 @@ def restore(grids: jax.Array, view: View, height: int, width: int) -> jax.Array:
     """
 
     def one(grid: jax.Array, center: jax.Array, side: jax.Array) -> jax.Array:
-        scale = jnp.full((2,), 1.0, jnp.float32) * side / grid.shape[0]
+        """[S, S, C], [2], [] -> [height, width, C]."""
+        scale = jnp.broadcast_to(side / grid.shape[0], (2,))
         shape = (height, width, grid.shape[-1])
         return jax.image.scale_and_translate(
             grid, shape, _SPATIAL, scale, center - side / 2, method="linear", antialias=True

@@ -53,6 +53,7 @@ def train_step(
     inputs = preprocess.to_input(grid)
 
     def objective(params: optax.Params) -> tuple[jax.Array, tuple[jax.Array, Mapping]]:
+        """Loss, and what comes with it: logits and running statistics."""
         logits, updated = model.apply(
             {"params": params, "batch_stats": state.batch_stats},
             inputs,

@@ -35,6 +35,7 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
     fingerprint = input_pipeline.dataset_fingerprint(builder)
 
     def source(patients: tuple[str, ...]) -> input_pipeline.SliceSource:
+        """Their slices; the second stage has no use for those without liver."""
         return input_pipeline.SliceSource(
             builder,
             patients,
