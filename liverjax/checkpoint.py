@@ -5,9 +5,11 @@ A run's folder holds `checkpoints/<step>/` with four items: `model` (what infere
 """
 
 import contextlib
+import json
 import logging
 import math
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ from liverjax.errors import CheckpointError
 
 FOLDER = "checkpoints"
 _SCORE = "score"
+_SEAL = "contents.json"
 
 
 class Saved(NamedTuple):
@@ -75,6 +78,7 @@ class Checkpoints:
         metrics = None if score is None else {_SCORE: score}
         with _context():
             self._checkpointer.save_checkpointables(step, saved._asdict(), metrics=metrics)
+        _seal(Path(self._checkpointer.directory) / str(step))
 
     def restore_training(self, step: int, model: Any, training: Any) -> tuple[Any, Any]:
         """Model and training items of `step`, shaped as the trees given.
@@ -82,7 +86,8 @@ class Checkpoints:
         Raises:
             CheckpointError: what is stored has another structure or other shapes.
         """
-        path = self._checkpointer.directory / str(step)
+        path = Path(self._checkpointer.directory) / str(step)
+        _check_seal(path)
         wanted = jax.tree.map(np.asarray, {"model": model, "training": training})
         with _reading(path), _context():
             found = ocp.load_checkpointables(path, wanted)
@@ -127,6 +132,7 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
         wanted = "(any)" if step is None else step
         raise CheckpointError(f"{run}: expected checkpoint {wanted}, found {steps}")
     path = folder / str(step)
+    _check_seal(path)
     with _reading(path), _context():
         stored = ocp.checkpointables_metadata(path).metadata["model"]
         # As NumPy arrays the weights can be read where there is no device of the kind that they
@@ -134,6 +140,39 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
         arrays = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), stored)
         found = ocp.load_checkpointables(path, {"model": arrays, "config": None, "manifest": None})
     return LoadedModel(found["model"], found["config"], found["manifest"], step)
+
+
+def _seal(path: Path) -> None:
+    """Notes size and checksum of every file of a checkpoint that is complete."""
+    contents = {
+        str(file.relative_to(path)): [file.stat().st_size, zlib.crc32(file.read_bytes())]
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and file.name != _SEAL
+    }
+    temporary = path / f".{_SEAL}"
+    temporary.write_text(json.dumps(contents))
+    temporary.replace(path / _SEAL)
+
+
+def _check_seal(path: Path) -> None:
+    """Refuses a checkpoint whose files are not those that were sealed.
+
+    Orbax would notice too, but only in the midst of reading in parallel, with a trace for each of
+    its reads. A checkpoint without a seal, cut off before it was written, is left to Orbax.
+    """
+    if not (path / _SEAL).exists():
+        return
+    with _reading(path):
+        contents = json.loads((path / _SEAL).read_text())
+    for name, (size, checksum) in contents.items():
+        file = path / name
+        found = file.read_bytes() if file.is_file() else None
+        if found is None or len(found) != size or zlib.crc32(found) != checksum:
+            state = "missing" if found is None else f"damaged ({len(found)} of {size} bytes)"
+            raise CheckpointError(
+                f"{path}: {name} is {state}; copy the run anew, or delete this checkpoint to use "
+                "an earlier one"
+            )
 
 
 @contextlib.contextmanager

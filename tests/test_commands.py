@@ -132,4 +132,4 @@ def test_a_damaged_checkpoint_is_one_line(small_run, tmp_path):
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
-    assert "damaged" in line
+    assert "is missing" in line
