@@ -33,6 +33,25 @@ class Loss(enum.Enum):
     DICE_CROSS_ENTROPY = "dice_cross_entropy"
 
 
+class Precision(enum.Enum):
+    """What a network computes in; parameters, statistics, logits and losses are float32 always."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class Feed(enum.Enum):
+    """Where the slices of an epoch come from.
+
+    RESIDENT: all of them are on the device; STREAM: read as the steps go; AUTO: resident where
+    they fit.
+    """
+
+    AUTO = "auto"
+    RESIDENT = "resident"
+    STREAM = "stream"
+
+
 @dataclasses.dataclass
 class DatasetConfig:
     """What is read: a prepared dataset, and its patients on each side, e.g. "patient04".
@@ -55,7 +74,11 @@ class PreprocessConfig:
         window_low, window_high: HU that become 0 and 1.
         relative: whether these HU are counted from the mean of the slice's region. The contrast
             phase moves the whole liver by tens of HU; a tumour shows by its difference to it.
-        channels: how often the grey slice is stacked.
+        channels: how often the grey slices are stacked.
+        neighbors: slices on each side that the network sees besides the one it segments; at
+            the ends of a volume the last slice stands in for those that are missing.
+        pixel_mm: side of a network pixel in mm; 0 fits the whole slice (or the whole region of
+            interest) into the input instead, as do slices whose spacing is unknown.
         roi_margin: tumour stage: border around the liver's box, as a fraction of its side.
         roi_min_side: tumour stage: smallest side of the crop, as a fraction of the slice's.
         roi_dilation: tumour stage: network pixels by which the liver mask is widened before
@@ -66,10 +89,17 @@ class PreprocessConfig:
     window_low: float = -100.0
     window_high: float = 400.0
     channels: int = 1
+    neighbors: int = 0
+    pixel_mm: float = 0.0
     relative: bool = False
     roi_margin: float = 0.1
     roi_min_side: float = 0.25
     roi_dilation: int = 2
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the network's input."""
+        return self.channels * (2 * self.neighbors + 1)
 
 
 @dataclasses.dataclass
@@ -81,11 +111,15 @@ class ModelConfig:
         features: width per level, from the finest; their number is the number of levels.
         momentum: of batch norm's running statistics, where the network has them. Short runs
             want less than the default, or the statistics lag behind the weights.
+        precision: of the computation.
+        deep_supervision: coarser levels of the decoder that are trained towards the target too.
     """
 
     network: Network = Network.RESUNET
     features: tuple[int, ...] = (16, 32, 64, 128, 256)
     momentum: float = 0.99
+    precision: Precision = Precision.FLOAT32
+    deep_supervision: int = 0
 
 
 @dataclasses.dataclass
@@ -113,21 +147,54 @@ class AugmentConfig:
 
 @dataclasses.dataclass
 class OptimizerConfig:
-    """AdamW under a linear warm-up and a cosine decay to zero."""
+    """AdamW under a linear warm-up and a cosine decay to zero.
+
+    Attributes:
+        learning_rate: at the end of the warm-up.
+        warmup_fraction: of all updates.
+        weight_decay: of kernels, relative to the learning rate.
+        clip_norm: longest gradient, as a norm over all parameters; 0 leaves gradients alone.
+        accumulate: parts in which a batch goes through the network, one after the other, to
+            save memory; batch norm then sees one part at a time.
+        ema_decay: of the moving average of the weights, which is evaluated and kept as the
+            model; 0 keeps the weights themselves.
+    """
 
     learning_rate: float = 1e-3
     warmup_fraction: float = 0.05
     weight_decay: float = 1e-4
+    clip_norm: float = 0.0
+    accumulate: int = 1
+    ema_decay: float = 0.0
 
 
 @dataclasses.dataclass
 class ExperimentConfig:
-    """One training run: everything that decides its result."""
+    """One training run: everything that decides its result.
+
+    Attributes:
+        stage: which network.
+        seed: of initial weights, order of the slices and augmentation.
+        epochs: passes over the training slices, at most.
+        batch_size: slices per update, over all devices together.
+        tumor_share: least share of a batch's slices that show tumour; 0 takes them as they come.
+        evaluate_every: epochs from one evaluation and checkpoint to the next.
+        patience: evaluations without a better validation score after which the run ends; 0
+            never ends it early.
+        feed: where the slices come from.
+        init_from: workdir of a run whose best weights are the initial ones; empty for none.
+        loss: what is minimised.
+    """
 
     stage: Stage = Stage.LIVER
     seed: int = 0
     epochs: int = 20
     batch_size: int = 8
+    tumor_share: float = 0.0
+    evaluate_every: int = 1
+    patience: int = 0
+    feed: Feed = Feed.AUTO
+    init_from: str = ""
     loss: Loss = Loss.DICE_CROSS_ENTROPY
     dataset: DatasetConfig = dataclasses.field(default_factory=DatasetConfig)
     preprocess: PreprocessConfig = dataclasses.field(default_factory=PreprocessConfig)

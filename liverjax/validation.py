@@ -7,9 +7,19 @@ from liverjax.config import ExperimentConfig, from_dict, to_dict
 from liverjax.errors import ConfigError
 
 # Field, what must hold of its value, and how that is said.
-_AT_LEAST_ONE = ("epochs", "batch_size", "preprocess.size", "preprocess.channels")
+_AT_LEAST_ONE = (
+    "epochs",
+    "batch_size",
+    "evaluate_every",
+    "preprocess.size",
+    "preprocess.channels",
+    "optimizer.accumulate",
+)
 _NOT_NEGATIVE = (
     "seed",
+    "patience",
+    "preprocess.neighbors",
+    "preprocess.pixel_mm",
     "preprocess.roi_margin",
     "preprocess.roi_dilation",
     "augment.rotation",
@@ -17,11 +27,14 @@ _NOT_NEGATIVE = (
     "augment.brightness",
     "augment.contrast",
     "augment.noise",
+    "model.deep_supervision",
     "optimizer.weight_decay",
+    "optimizer.clip_norm",
 )
 _FRACTIONS = (
     "augment.zoom",
     "model.momentum",
+    "optimizer.ema_decay",
     "optimizer.warmup_fraction",
     "preprocess.roi_min_side",
 )
@@ -42,7 +55,16 @@ def validate(config: ExperimentConfig) -> None:
     for path in _FRACTIONS:
         inside = 0 <= _get(config, path) < 1
         _expect(inside, path, "at least 0 and less than 1", _get(config, path))
+    share = config.tumor_share
+    _expect(0 <= share <= 1, "tumor_share", "at least 0 and at most 1", share)
     _check_features(config.model.features, config.preprocess.size)
+    deepest = len(config.model.features) - 2
+    coarser = config.model.deep_supervision
+    wanted = f"at most {deepest} for the {deepest + 2} levels of model.features"
+    _expect(coarser <= deepest, "model.deep_supervision", wanted, coarser)
+    parts = config.optimizer.accumulate
+    whole = f"a divisor of batch_size ({config.batch_size})"
+    _expect(config.batch_size % parts == 0, "optimizer.accumulate", whole, parts)
     low, high = config.preprocess.window_low, config.preprocess.window_high
     _expect(low < high, "preprocess.window_low", f"less than window_high ({high})", low)
     rate = config.optimizer.learning_rate
