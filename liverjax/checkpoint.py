@@ -1,28 +1,32 @@
 """Checkpoints on disk: the only module that knows Orbax, and one that knows no network.
 
-A run's folder holds `checkpoints/<step>/` with four items: `model` (what inference needs),
-`training` (what a resumed run needs besides), `config` and `manifest` (JSON).
+A run's folder holds `checkpoints/<step>/` with five items: `model` (what inference needs),
+`training` (what a resumed run needs besides), `config`, `manifest` and `progress` (JSON). A seal
+is written last: a checkpoint without one is incomplete.
 """
 
 import contextlib
-import json
 import logging
 import math
+import shutil
 import warnings
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from orbax.checkpoint import v1 as ocp
 
 from liverjax.errors import CheckpointError
+from liverjax.io import seal
+from liverjax.io.atomic import make_folder
 
 FOLDER = "checkpoints"
 _SCORE = "score"
-_SEAL = "contents.json"
+_DAMAGED = "damaged"
+_LOGGER = logging.getLogger(__name__)
 
 
 class Saved(NamedTuple):
@@ -33,12 +37,14 @@ class Saved(NamedTuple):
         training: tree of arrays, the rest of the training state.
         config: JSON-ready, rebuilds the network and its preprocessing.
         manifest: JSON-ready, how the run came about.
+        progress: JSON-ready, what the run has logged so far.
     """
 
     model: Any
     training: Any
     config: dict[str, Any]
     manifest: dict[str, Any]
+    progress: dict[str, Any]
 
 
 class LoadedModel(NamedTuple):
@@ -51,10 +57,14 @@ class LoadedModel(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one run, open for writing; keeps the best and the latest."""
+    """The checkpoints of one run, open for writing; keeps the best and the latest two.
+
+    The last but one is there for when the latest is found to be damaged.
+    """
 
     def __init__(self, checkpointer: ocp.training.Checkpointer) -> None:
         self._checkpointer = checkpointer
+        self._folder = Path(checkpointer.directory)
 
     @property
     def latest_step(self) -> int | None:
@@ -76,36 +86,56 @@ class Checkpoints:
             score: higher is better; None where nothing was validated.
         """
         metrics = None if score is None else {_SCORE: score}
-        with _context():
-            self._checkpointer.save_checkpointables(step, saved._asdict(), metrics=metrics)
-        _seal(Path(self._checkpointer.directory) / str(step))
+        try:
+            with _silence(), _context():
+                self._checkpointer.save_checkpointables(step, saved._asdict(), metrics=metrics)
+            if jax.process_index() == 0:
+                seal.seal(self._folder / str(step))
+        except Exception as error:
+            raise CheckpointError(
+                f"{self._folder}: the checkpoint of step {step} cannot be written "
+                f"({_cause(error)}); those before it are intact. Make room and start the same "
+                "command again"
+            ) from error
 
-    def restore_training(self, step: int, model: Any, training: Any) -> tuple[Any, Any]:
-        """Model and training items of `step`, shaped as the trees given.
+    def read_config(self, step: int) -> dict[str, Any]:
+        """The configuration that the checkpoint of `step` was written under."""
+        return self._load(step, {"config": None})["config"]
+
+    def restore(self, step: int, model: Any, training: Any) -> tuple[Any, Any, dict[str, Any]]:
+        """Model, training and progress items of `step`; arrays shaped as the trees given, in NumPy.
 
         Raises:
             CheckpointError: what is stored has another structure or other shapes.
         """
-        path = Path(self._checkpointer.directory) / str(step)
-        _check_seal(path)
-        wanted = jax.tree.map(np.asarray, {"model": model, "training": training})
+        arrays = jax.tree.map(
+            lambda leaf: np.empty(leaf.shape, leaf.dtype), {"model": model, "training": training}
+        )
+        found = self._load(step, {**arrays, "progress": None})
+        return found["model"], found["training"], found["progress"]
+
+    def _load(self, step: int, items: dict[str, Any]) -> dict[str, Any]:
+        path = self._folder / str(step)
         with _reading(path), _context():
-            found = ocp.load_checkpointables(path, wanted)
-        return found["model"], found["training"]
+            return ocp.load_checkpointables(path, items)
 
 
 @contextlib.contextmanager
 def open_checkpoints(run: Path) -> Iterator[Checkpoints]:
-    """Opens (or creates) the checkpoints of the run in folder `run`."""
+    """Opens (or creates) the checkpoints of the run in folder `run`, as far as they are whole."""
     policies = ocp.training.preservation_policies
     keep = policies.AnyPreservationPolicy(
         [
-            policies.LatestN(1),
+            policies.LatestN(2),
             policies.BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False),
         ]
     )
     # Every save that the loop asks for is wanted; Orbax would by default decide by itself.
-    folder = _folder(run)
+    folder = make_folder(_folder(run))
+    if jax.process_index() == 0:
+        _drop_incomplete(folder)
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("incomplete checkpoints dropped")
     with _reading(folder), _context():
         checkpointer = ocp.training.Checkpointer(folder, preservation_policy=keep)
     with _context(), checkpointer:
@@ -132,7 +162,7 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
         wanted = "(any)" if step is None else step
         raise CheckpointError(f"{run}: expected checkpoint {wanted}, found {steps}")
     path = folder / str(step)
-    _check_seal(path)
+    _check(path)
     with _reading(path), _context():
         stored = ocp.checkpointables_metadata(path).metadata["model"]
         # As NumPy arrays the weights can be read where there is no device of the kind that they
@@ -142,58 +172,77 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
     return LoadedModel(found["model"], found["config"], found["manifest"], step)
 
 
-def _seal(path: Path) -> None:
-    """Notes size and checksum of every file of a checkpoint that is complete."""
-    contents = {
-        str(file.relative_to(path)): [file.stat().st_size, zlib.crc32(file.read_bytes())]
-        for file in sorted(path.rglob("*"))
-        if file.is_file() and file.name != _SEAL
-    }
-    temporary = path / f".{_SEAL}"
-    temporary.write_text(json.dumps(contents))
-    temporary.replace(path / _SEAL)
-
-
-def _check_seal(path: Path) -> None:
+def _check(path: Path) -> None:
     """Refuses a checkpoint whose files are not those that were sealed.
 
     Orbax would notice too, but only in the midst of reading in parallel, with a trace for each of
-    its reads. A checkpoint without a seal, cut off before it was written, is left to Orbax.
+    its reads.
     """
-    if not (path / _SEAL).exists():
-        return
-    with _reading(path):
-        contents = json.loads((path / _SEAL).read_text())
-    for name, (size, checksum) in contents.items():
-        file = path / name
-        found = file.read_bytes() if file.is_file() else None
-        if found is None or len(found) != size or zlib.crc32(found) != checksum:
-            state = "missing" if found is None else f"damaged ({len(found)} of {size} bytes)"
-            raise CheckpointError(
-                f"{path}: {name} is {state}; copy the run anew, or delete this checkpoint to use "
-                "an earlier one"
-            )
+    found = seal.damage(path)
+    if found:
+        raise CheckpointError(
+            f"{path}: {found}; copy the run anew, or delete this checkpoint to use an earlier one"
+        )
+
+
+def _drop_incomplete(folder: Path) -> None:
+    """Puts out of the way what no run can go on from, and says so.
+
+    A checkpoint whose writing was cut off is deleted; one that was complete and is now damaged
+    is moved to `damaged/` beside the others.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.name == _DAMAGED or not path.is_dir():
+            continue
+        if not path.name.isdecimal() or not seal.is_sealed(path):
+            _LOGGER.warning("%s: its writing was cut off; removed", path)
+            shutil.rmtree(path)
+            continue
+        found = seal.damage(path)
+        if found:
+            aside = make_folder(folder / _DAMAGED) / path.name
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            _LOGGER.warning("%s: %s; moved to %s", path, found, aside)
 
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Says of whatever goes wrong on reading that `path` is damaged.
 
-    Orbax has no common class for what damaged files raise, and logs and warns pages of each.
+    Orbax has no common class for what damaged files raise.
     """
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             yield
     except Exception as error:
         raise CheckpointError(
             f"{path}: damaged, incomplete or of another network ({type(error).__name__}); copy "
             "the run anew, or delete this checkpoint to use an earlier one"
         ) from error
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Hides the pages that Orbax logs and warns of whatever fails; one error says enough."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.disable(disabled)
+
+
+def _cause(error: BaseException) -> str:
+    """The operating system's own words where they can be found, else the error's first line."""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.strerror):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, OSError):
+        return str(cause.strerror)
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def _folder(run: Path) -> Path:
@@ -216,7 +265,7 @@ def _best(checkpointer: ocp.training.Checkpointer) -> int | None:
 def _context() -> ocp.Context:
     """JSON items as readable files; Orbax would store their numbers as arrays."""
     registry = ocp.handlers.local_registry()
-    for name in ("config", "manifest"):
+    for name in ("config", "manifest", "progress"):
         registry.add(ocp.handlers.JsonHandler, checkpointable_name=name)
     context = ocp.Context()
     context.checkpointables.registry = registry

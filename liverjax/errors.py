@@ -23,3 +23,7 @@ class CheckpointError(LiverjaxError):
 
 class TrainingError(LiverjaxError):
     """A training run that cannot go on."""
+
+
+class Interrupted(LiverjaxError):
+    """A run that was asked to stop and has saved where it is."""

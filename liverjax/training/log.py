@@ -1,7 +1,8 @@
 """A run's metrics on disk: one JSON line per epoch, and the same for TensorBoard."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,6 +10,7 @@ from typing import Self
 from tensorboardX import SummaryWriter
 
 from liverjax.io.atomic import write_text
+from liverjax.training.devices import is_first_process
 
 FILE_NAME = "metrics.jsonl"
 EVENTS = "events"
@@ -19,14 +21,14 @@ class MetricLog:
 
     Args:
         run: the run's folder.
-        step: updates already done; what an interrupted run logged beyond it is dropped, since
+        records: what a resumed run has logged up to its checkpoint; all else is dropped, since
             it will be done again.
+        step: updates that the checkpoint has behind it.
     """
 
-    def __init__(self, run: Path, step: int) -> None:
+    def __init__(self, run: Path, records: Sequence[Mapping[str, float]], step: int) -> None:
         self._path = run / FILE_NAME
-        kept = [record for record in read_metrics(run) if record["step"] <= step]
-        write_text(self._path, "".join(json.dumps(record) + "\n" for record in kept))
+        write_text(self._path, "".join(json.dumps(record) + "\n" for record in records))
         self._events = SummaryWriter(str(run / EVENTS), purge_step=step + 1 if step else None)
 
     def write(self, record: Mapping[str, float]) -> None:
@@ -47,6 +49,18 @@ class MetricLog:
         trace: TracebackType | None,
     ) -> None:
         self._events.close()
+
+
+@contextlib.contextmanager
+def open_log(
+    run: Path, records: Sequence[Mapping[str, float]], step: int
+) -> Iterator[MetricLog | None]:
+    """A `MetricLog` for the first process of a run, none for the others."""
+    if not is_first_process():
+        yield None
+        return
+    with MetricLog(run, records, step) as log:
+        yield log
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:

@@ -2,72 +2,30 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import optax
 from tqdm import tqdm
 
-from liverjax import config as config_lib
-from liverjax.checkpoint import Checkpoints, Saved, load_model, open_checkpoints
+from liverjax.checkpoint import Checkpoints, open_checkpoints
 from liverjax.config import ExperimentConfig
-from liverjax.errors import ConfigError, TrainingError
+from liverjax.errors import ConfigError, Interrupted, TrainingError
 from liverjax.io.atomic import make_folder
-from liverjax.models.build import build
-from liverjax.preprocess.stages import build_preprocess
-from liverjax.training import metrics, step
-from liverjax.training.augment import build_augment
-from liverjax.training.log import MetricLog
-from liverjax.training.losses import build_loss
-from liverjax.training.optimizer import build_optimizer, build_schedule
-from liverjax.training.prefetch import prefetch_to_device
-from liverjax.training.sources import BatchSource, HostBatch
-from liverjax.training.state import TrainState, create_state
+from liverjax.training import metrics
+from liverjax.training.devices import all_devices, anywhere, check_devices, is_first_process
+from liverjax.training.feed import TrainFeed, choose_feed, open_feed
+from liverjax.training.interrupt import stop_requests
+from liverjax.training.log import MetricLog, open_log
+from liverjax.training.program import Program, build_program
+from liverjax.training.resume import Progress, restore, start_from, to_saved
+from liverjax.training.sources import BatchSource
+from liverjax.training.state import TrainState
 from liverjax.validation import validate
 
 _LOGGER = logging.getLogger(__name__)
-
-
-class Program(NamedTuple):
-    """An experiment's jitted functions and its first state."""
-
-    train_step: Callable[[TrainState, HostBatch], tuple[TrainState, metrics.Sums]]
-    eval_step: Callable[[TrainState, HostBatch], metrics.Sums]
-    schedule: optax.Schedule
-    state: TrainState
-
-
-def build_program(config: ExperimentConfig, steps: int) -> Program:
-    """Binds what `config` asks for to the pure steps, for a run of `steps` updates."""
-    model = build(config.model)
-    optimizer = build_optimizer(config.optimizer, steps)
-    loss_fn = build_loss(config.loss)
-    preprocess = build_preprocess(config.preprocess, config.stage)
-    train = partial(
-        step.train_step,
-        model=model,
-        optimizer=optimizer,
-        loss_fn=loss_fn,
-        augment_fn=build_augment(config.augment),
-        preprocess=preprocess,
-    )
-    evaluate = partial(step.eval_step, model=model, loss_fn=loss_fn, preprocess=preprocess)
-    return Program(
-        train_step=jax.jit(train, donate_argnums=0),
-        eval_step=jax.jit(evaluate),
-        schedule=build_schedule(config.optimizer, steps),
-        state=create_state(
-            model,
-            optimizer,
-            seed=config.seed,
-            size=config.preprocess.size,
-            channels=config.preprocess.channels,
-        ),
-    )
 
 
 def fit(
@@ -77,7 +35,7 @@ def fit(
     run: Path,
     manifest: dict[str, Any],
 ) -> TrainState:
-    """Trains, or goes on training, until `config.epochs` are done.
+    """Trains, or goes on training, until `config.epochs` are done or patience is at its end.
 
     Args:
         config: the experiment; a run that was begun with another is refused.
@@ -92,72 +50,169 @@ def fit(
 
     Raises:
         ConfigError: an impossible value, or `run` belongs to another configuration.
+        CheckpointError: a checkpoint cannot be written, or initial weights do not fit.
         TrainingError: the loss is not finite; names the step.
+        Interrupted: the process was asked to stop; what was done is saved.
     """
     validate(config)
+    check_devices(config)
+    if config.patience and validation is None:
+        raise ConfigError("config.patience: expected 0 without validation patients")
     make_folder(run)
-    program = build_program(config, train.steps_per_epoch * config.epochs)
-    with open_checkpoints(run) as checkpoints:
-        state = _resume(config, program.state, checkpoints, run)
-        done = int(state.step)
-        first = done // train.steps_per_epoch
-        if first >= config.epochs:
+    devices = all_devices()
+    steps = train.steps_per_epoch * config.epochs
+    program = build_program(config, steps, devices.everywhere)
+    with open_checkpoints(run) as checkpoints, stop_requests() as asked:
+        resumed = restore(config, program.state, checkpoints, run, devices)
+        if resumed is not None:
+            state, progress = resumed
+        else:
+            state, progress = program.state, Progress(choose_feed(config, train, validation))
+            if config.init_from:
+                state = start_from(config.init_from, state, devices)
+        if is_finished(config, progress.records):
             return state
-        bar = tqdm(
-            total=config.epochs * train.steps_per_epoch,
-            initial=done,
-            unit="step",
-            desc=config.stage.value,
-            disable=None,
-        )
-        with MetricLog(run, done) as log, bar:
-            for epoch in range(first, config.epochs):
-                started = time.monotonic()
-                state, record = _train_epoch(program, state, train.train_batches(epoch), bar)
-                if validation is not None:
-                    record |= _evaluate(program, state, validation)
-                _check_state(state, record)
-                record |= {"epoch": epoch + 1, "seconds": time.monotonic() - started}
-                log.write(record)
-                checkpoints.save(
-                    int(state.step),
-                    _to_saved(config, state, manifest),
-                    record.get("validation_dice"),
+        _LOGGER.info("%s: %s slices", config.stage.value, progress.feed.value)
+        feed = open_feed(progress.feed, config, program, train, validation, devices)
+        with open_log(run, progress.records, int(state.step)) as log:
+            session = _Session(config, program, feed, checkpoints, log, manifest, asked)
+            return _run_epochs(session, state, progress, train.steps_per_epoch)
+
+
+def is_finished(config: ExperimentConfig, records: list[dict[str, float]]) -> bool:
+    """Whether a run with these records has nothing left to do."""
+    if len(records) >= config.epochs:
+        return True
+    scores = [record["validation_dice"] for record in records if "validation_dice" in record]
+    return bool(config.patience) and len(scores) - _best(scores) >= config.patience
+
+
+def _best(scores: list[float]) -> int:
+    """Number of scores up to the best, itself included; the first of equals."""
+    return int(np.argmax(scores)) + 1 if scores else 0
+
+
+class _Session(NamedTuple):
+    """What a run works with."""
+
+    config: ExperimentConfig
+    program: Program
+    feed: TrainFeed
+    checkpoints: Checkpoints
+    log: MetricLog | None
+    manifest: dict[str, Any]
+    asked_to_stop: Callable[[], bool]
+
+
+def _run_epochs(
+    session: _Session, state: TrainState, progress: Progress, steps: int
+) -> TrainState:
+    """The epochs of `steps` updates that are left, each ending in a record."""
+    config = session.config
+    bar = tqdm(
+        total=config.epochs * steps,
+        initial=int(state.step),
+        unit="step",
+        desc=config.stage.value,
+        disable=None if is_first_process() else True,
+    )
+    with bar:
+        while not is_finished(config, progress.records):
+            started = time.monotonic()
+            state, stopped = _train_epoch(session, state, progress, steps, bar)
+            if stopped:
+                _save(session, state, progress, None)
+                raise Interrupted(
+                    f"{config.stage.value}: asked to stop, saved after step {int(state.step)}; "
+                    "the same command goes on from there"
                 )
-                _tell(config, record, bar)
+            record = _epoch_record(session, state, progress)
+            record["seconds"] = time.monotonic() - started
+            progress.records.append(record)
+            progress.totals = np.zeros_like(progress.totals)
+            if _is_evaluated(config, len(progress.records)):
+                _save(session, state, progress, record.get("validation_dice"))
+            if session.log is not None:
+                session.log.write(record)
+            _tell(config, record, bar)
     return state
 
 
 def _train_epoch(
-    program: Program, state: TrainState, batches: Iterator[HostBatch], bar: tqdm
-) -> tuple[TrainState, dict[str, float]]:
-    """One pass over the batches; the loss of a step is read while the next one runs."""
-    sums: list[metrics.Sums] = []
-    number = int(state.step)
-    for batch in prefetch_to_device(batches):
-        state, latest = program.train_step(state, batch)
-        if sums:
-            _check_finite(sums[-1], number + len(sums))
-        sums.append(latest)
-        bar.update()
-    _check_finite(sums[-1], number + len(sums))
-    summary = metrics.summarize(sums)
+    session: _Session, state: TrainState, progress: Progress, steps: int, bar: tqdm
+) -> tuple[TrainState, bool]:
+    """The updates left of the current epoch; their sums go to `progress.totals`.
+
+    The sums of a group of steps are read while the next group runs.
+
+    Returns:
+        The state after the last update, and whether a request to stop came before the end.
+    """
+    epoch = len(progress.records)
     done = int(state.step)
-    return state, {
+    pending: metrics.Sums | None = None
+    stopped = False
+    for state, sums in session.feed.train(state, epoch, done - epoch * steps):
+        if pending is not None:
+            done = _count(progress, pending, done)
+        pending = sums
+        bar.update(len(sums.loss))
+        if anywhere(session.asked_to_stop()):
+            stopped = True
+            break
+    if pending is not None:
+        _count(progress, pending, done)
+    return state, stopped
+
+
+def _count(progress: Progress, sums: metrics.Sums, done: int) -> int:
+    """Adds a group of steps to the epoch's totals; gives back the number of updates so far.
+
+    Raises:
+        TrainingError: the loss of one of them is not finite.
+    """
+    for offset, loss in enumerate(np.asarray(sums.loss)):
+        if not np.isfinite(loss):
+            raise TrainingError(
+                f"step {done + offset + 1}: the loss is {loss}. The checkpoints before it are "
+                "intact; try a lower optimizer.learning_rate or look at the batch's HU"
+            )
+    progress.totals = metrics.accumulate(progress.totals, sums)
+    return done + len(sums.loss)
+
+
+def _is_evaluated(config: ExperimentConfig, epoch: int) -> bool:
+    """Whether the networks are judged and kept after `epoch` (from 1)."""
+    return epoch % config.evaluate_every == 0 or epoch == config.epochs
+
+
+def _epoch_record(
+    session: _Session, state: TrainState, progress: Progress
+) -> dict[str, float]:
+    """The figures of the epoch that has just ended."""
+    epoch, done = len(progress.records) + 1, int(state.step)
+    record = {
         "step": done,
-        "learning_rate": float(program.schedule(done - 1)),
-        **{f"train_{name}": value for name, value in summary.items()},
+        "epoch": epoch,
+        "learning_rate": float(session.program.schedule(done - 1)),
+        **{f"train_{name}": value for name, value in metrics.summarize(progress.totals).items()},
     }
+    if _is_evaluated(session.config, epoch):
+        totals = np.zeros_like(progress.totals)
+        for sums in session.feed.evaluate(state):
+            totals = metrics.accumulate(totals, sums)
+        if totals.any():
+            summary = metrics.summarize(totals)
+            record |= {f"validation_{name}": value for name, value in summary.items()}
+    return record
 
 
-def _evaluate(program: Program, state: TrainState, source: BatchSource) -> dict[str, float]:
-    sums = [program.eval_step(state, batch) for batch in prefetch_to_device(source.eval_batches())]
-    return {f"validation_{name}": value for name, value in metrics.summarize(sums).items()}
-
-
-def _check_state(state: TrainState, record: dict[str, float]) -> None:
-    """Refuses to keep a state that no run could go on from: the last update may have broken it."""
-    broken = [name for name, value in record.items() if not np.isfinite(value)]
+def _save(
+    session: _Session, state: TrainState, progress: Progress, score: float | None
+) -> None:
+    """Keeps a state, unless no run could go on from it: the last update may have broken it."""
+    figures = progress.records[-1] if progress.records else {}
+    broken = [name for name, value in figures.items() if not np.isfinite(value)]
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params)):
         broken.append("a parameter")
     if broken:
@@ -165,68 +220,14 @@ def _check_state(state: TrainState, record: dict[str, float]) -> None:
             f"step {int(state.step)}: {broken[0]} is not finite. The checkpoints before it are "
             "intact; try a lower optimizer.learning_rate"
         )
-
-
-def _check_finite(sums: metrics.Sums, number: int) -> None:
-    loss = float(sums.loss)
-    if not np.isfinite(loss):
-        raise TrainingError(
-            f"step {number}: the loss is {loss}. The checkpoints before it are intact; try a "
-            "lower optimizer.learning_rate or look at the batch's HU"
-        )
+    saved = to_saved(session.config, state, progress, session.manifest)
+    session.checkpoints.save(int(state.step), saved, score)
 
 
 def _tell(config: ExperimentConfig, record: dict[str, float], bar: tqdm) -> None:
+    if not is_first_process():
+        return
     names = ("train_loss", "train_dice", "validation_dice")
     shown = ", ".join(f"{name} {record[name]:.4f}" for name in names if name in record)
     bar.set_postfix_str(shown)
     _LOGGER.info("%s epoch %d/%d: %s", config.stage.value, record["epoch"], config.epochs, shown)
-
-
-def _resume(
-    config: ExperimentConfig, state: TrainState, checkpoints: Checkpoints, run: Path
-) -> TrainState:
-    """The newest checkpoint's state, or `state` where there is none."""
-    latest = checkpoints.latest_step
-    if latest is None:
-        return state
-    begun = config_lib.from_dict(ExperimentConfig, load_model(run, latest).config)
-    refuse_other_config(run, begun, config)
-    template = _to_saved(config, state, {})
-    model, training = checkpoints.restore_training(latest, template.model, template.training)
-    _LOGGER.info("%s: resumed after step %d", config.stage.value, latest)
-    model, training = jax.tree.map(jax.numpy.asarray, (model, training))
-    return TrainState(
-        step=training["step"],
-        params=model["params"],
-        batch_stats=model["batch_stats"],
-        opt_state=training["opt_state"],
-        key=jax.random.wrap_key_data(training["key"]),
-    )
-
-
-def refuse_other_config(run: Path, begun: ExperimentConfig, config: ExperimentConfig) -> None:
-    """Refuses to go on with a run under a configuration that it was not begun with.
-
-    Raises:
-        ConfigError: names the fields that differ.
-    """
-    changed = config_lib.differences(begun, config)
-    if changed:
-        raise ConfigError(
-            f"{run} was begun with another configuration ({'; '.join(changed)}): "
-            "give another workdir, or the first configuration"
-        )
-
-
-def _to_saved(config: ExperimentConfig, state: TrainState, manifest: dict[str, Any]) -> Saved:
-    return Saved(
-        model=state.variables,
-        training={
-            "step": state.step,
-            "opt_state": state.opt_state,
-            "key": jax.random.key_data(state.key),
-        },
-        config=config_lib.to_dict(config),
-        manifest=manifest,
-    )

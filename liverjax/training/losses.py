@@ -4,7 +4,7 @@
 padding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -48,3 +48,30 @@ def build_loss(loss: Loss) -> LossFn:
             return cross_entropy
         case Loss.DICE_CROSS_ENTROPY:
             return dice_cross_entropy
+
+
+def over_levels(
+    loss_fn: LossFn, logits: Sequence[jax.Array], target: jax.Array, weight: jax.Array
+) -> jax.Array:
+    """Weighted mean of the loss on each level of a deeply supervised decoder.
+
+    Each level counts half as much as the next finer one (nnU-Net's weights). Its target is the
+    share of foreground in each of its pixels, so that small tumours do not vanish from it.
+
+    Args:
+        logits: finest first, [B, S, S, 1], [B, S/2, S/2, 1], ...
+        target: [B, S, S, 1].
+        weight: [B].
+    """
+    shares = [0.5**level for level in range(len(logits))]
+    total = jnp.zeros(())
+    for level, share in zip(logits, shares, strict=True):
+        total += share * loss_fn(level, _shrink(target, level.shape[1]), weight)
+    return total / sum(shares)
+
+
+def _shrink(target: jax.Array, size: int) -> jax.Array:
+    """Means over squares: [B, S, S, 1] -> [B, size, size, 1]."""
+    batch, side, _, channels = target.shape
+    step = side // size
+    return target.reshape(batch, size, step, size, step, channels).mean(axis=(2, 4))

@@ -1,6 +1,6 @@
 """What a step reports: sums and counts, so that batches of any size add up correctly."""
 
-from collections.abc import Iterable
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,9 @@ from flax import struct
 
 class Sums(struct.PyTreeNode):
     """Sums over the slices of one or more batches; every field a float32 scalar.
+
+    On the host and over a whole epoch they are float64: float32 stops counting single pixels at
+    2^24 of them.
 
     Attributes:
         loss: loss times slices.
@@ -24,6 +27,11 @@ class Sums(struct.PyTreeNode):
     overlap: jax.Array
     predicted: jax.Array
     true: jax.Array
+
+    @classmethod
+    def zeros(cls, shape: tuple[int, ...] = ()) -> Self:
+        """Those of no slice, float32."""
+        return cls(*(jnp.zeros(shape, jnp.float32) for _ in range(5)))
 
 
 def batch_sums(loss: jax.Array, logits: jax.Array, target: jax.Array, weight: jax.Array) -> Sums:
@@ -41,14 +49,31 @@ def batch_sums(loss: jax.Array, logits: jax.Array, target: jax.Array, weight: ja
     )
 
 
-def summarize(sums: Iterable[Sums]) -> dict[str, float]:
-    """Mean loss per slice and Dice over all pixels of the batches together.
+def add(first: Sums, second: Sums) -> Sums:
+    """Sums over the slices of both."""
+    return jax.tree.map(jnp.add, first, second)
+
+
+def accumulate(totals: np.ndarray, steps: Sums) -> np.ndarray:
+    """Totals of an epoch so far with those of further steps.
+
+    One step after the other, so that an epoch which was interrupted and resumed adds up to the
+    same bits as one that was not.
+
+    Args:
+        totals: float64 [5], in the order of the fields of `Sums`.
+        steps: fields [n].
+    """
+    for row in np.stack([np.asarray(field) for field in jax.tree.leaves(steps)], axis=1):
+        totals = totals + row.astype(np.float64)
+    return totals
+
+
+def summarize(totals: np.ndarray) -> dict[str, float]:
+    """Mean loss per slice and Dice over all pixels together, from float64 [5].
 
     `dice` is 1 where nothing is predicted and nothing is true.
     """
-    # float64 on the host: float32 stops counting single pixels at 2^24 of them.
-    parts = [[float(value) for value in jax.tree.leaves(part)] for part in sums]
-    totals = np.sum(np.array(parts, np.float64), axis=0)
     loss, slices, overlap, predicted, true = (float(total) for total in totals)
     pixels = predicted + true
     return {

@@ -1,15 +1,13 @@
 """Batches on the device before the step asks for them."""
 
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-import jax
 
-
-def prefetch_to_device(
-    batches: Iterable[Any], size: int = 2, sharding: jax.sharding.Sharding | None = None
+def prefetch(
+    batches: Iterable[Any], put: Callable[[Any], Any], size: int = 2
 ) -> Iterator[Any]:
     """Yields `batches` in order, with up to `size` on the device at a time.
 
@@ -17,11 +15,11 @@ def prefetch_to_device(
 
     Args:
         batches: trees of numpy arrays.
+        put: sends one to the device, or to several.
         size: batches on the device, the one just yielded included; at least 1.
-        sharding: where the arrays go; the default device if None.
     """
     source = iter(batches)
-    ahead = collections.deque(jax.device_put(batch, sharding) for batch in islice(source, size))
+    ahead = collections.deque(put(batch) for batch in islice(source, size))
     while ahead:
         yield ahead.popleft()
-        ahead.extend(jax.device_put(batch, sharding) for batch in islice(source, 1))
+        ahead.extend(put(batch) for batch in islice(source, 1))

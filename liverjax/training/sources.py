@@ -1,79 +1,125 @@
 """Where batches come from: the interface that the loop needs, and a source held in memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Protocol
 
+import jax
 import numpy as np
 
-from liverjax.errors import InputError
+from liverjax.errors import ConfigError, InputError
+from liverjax.labels import tumor_mask
+from liverjax.training.sampling import epoch_key, epoch_plan
 
-HostBatch = Mapping[str, np.ndarray]
+Batch = dict[str, np.ndarray]
 
 
 class BatchSource(Protocol):
     """Batches of HU slices, the same at every call with the same arguments.
 
-    A batch maps `image` to int16 [B, H, W, 1], `label` to uint8 [B, H, W, 1] and `weight` to
-    float32 [B]: 1 for a slice, 0 for padding.
+    A batch maps `image` to int16 [B, H, W, K], K neighbouring slices with the one to segment in
+    the middle; `label` to uint8 [B, H, W, 1]; `spacing` to float32 [B, 2], mm per pixel along
+    rows and columns, 0 where unknown; `weight` to float32 [B], 1 for a slice, 0 for padding.
+    Where several processes train together, each source gives its share of every batch.
     """
+
+    @property
+    def num_slices(self) -> int:
+        """Slices in an epoch of evaluation, over all processes."""
+        ...
 
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches in `train_batches`."""
         ...
 
-    def train_batches(self, epoch: int) -> Iterator[HostBatch]:
-        """Shuffled anew for each epoch; full batches only."""
+    def train_batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Shuffled anew for each epoch, full batches only; the first `start` are left out."""
         ...
 
-    def eval_batches(self) -> Iterator[HostBatch]:
+    def eval_batches(self) -> Iterator[Batch]:
         """Every slice once, in order; the last batch is padded."""
         ...
 
 
 class InMemorySource:
-    """A `BatchSource` over arrays.
+    """A `BatchSource` over arrays, in the order in which an epoch on the device would go.
 
     Args:
-        images: int16 [N, H, W, 1], HU.
+        images: int16 [N, H, W, K], HU.
         labels: uint8 [N, H, W, 1].
-        batch_size: slices per batch.
+        spacing: float32 [N, 2], mm; None where unknown.
+        batch_size: slices per batch, over all processes.
         seed: decides the order of every epoch.
+        tumor_share: see `liverjax.training.sampling`.
+        share: (index, count): which part of every batch to give.
 
     Raises:
-        InputError: the arrays do not belong together, or are fewer than one batch.
+        InputError: the arrays do not belong together.
+        ConfigError: they are fewer than one batch, or a batch cannot be divided by `share`.
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray, *, batch_size: int, seed: int
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        spacing: np.ndarray | None = None,
+        *,
+        batch_size: int,
+        seed: int,
+        tumor_share: float = 0.0,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
-        if images.ndim != 4 or images.shape != labels.shape:
+        if images.ndim != 4 or (*images.shape[:3], 1) != labels.shape:
             raise InputError(
-                f"expected images and labels [N, H, W, 1], found {images.shape}, {labels.shape}"
+                "expected images [N, H, W, K] and labels [N, H, W, 1], found "
+                f"{images.shape}, {labels.shape}"
             )
-        if len(images) < batch_size:
-            raise InputError(f"{len(images)} slices do not fill one batch of {batch_size}")
+        if len(images) < batch_size or batch_size % share[1]:
+            raise ConfigError(
+                f"config.batch_size: expected at most {len(images)} (the slices there are) and a "
+                f"multiple of {share[1]} processes, found {batch_size}"
+            )
         self._images, self._labels = images, labels
-        self._batch_size, self._seed = batch_size, seed
+        unknown = np.zeros((len(images), 2), np.float32)
+        self._spacing = unknown if spacing is None else np.asarray(spacing, np.float32)
+        self._batch_size, self._seed, self._tumor_share = batch_size, seed, tumor_share
+        index, count = share
+        self._rows = slice(index * batch_size // count, (index + 1) * batch_size // count)
+
+    @property
+    def num_slices(self) -> int:
+        """Number of the arrays' slices."""
+        return len(self._images)
 
     @property
     def steps_per_epoch(self) -> int:
         """Full batches in the arrays."""
         return len(self._images) // self._batch_size
 
-    def train_batches(self, epoch: int) -> Iterator[HostBatch]:
+    def train_batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """See `BatchSource`."""
-        order = np.random.default_rng((self._seed, epoch)).permutation(len(self._images))
-        for step in range(self.steps_per_epoch):
-            yield self._batch(order[step * self._batch_size : (step + 1) * self._batch_size])
+        plan = epoch_plan(
+            epoch_key(self._seed, epoch),
+            tumor_mask(self._labels).any(axis=(1, 2, 3)),
+            steps=self.steps_per_epoch,
+            batch_size=self._batch_size,
+            tumor_share=self._tumor_share,
+        )
+        for indices in np.asarray(jax.device_get(plan))[start:]:
+            yield self._batch(indices, np.ones(self._batch_size, np.float32))
 
-    def eval_batches(self) -> Iterator[HostBatch]:
+    def eval_batches(self) -> Iterator[Batch]:
         """See `BatchSource`."""
-        for start in range(0, len(self._images), self._batch_size):
-            yield self._batch(np.arange(start, min(start + self._batch_size, len(self._images))))
+        for begin in range(0, len(self._images), self._batch_size):
+            wanted = np.arange(begin, begin + self._batch_size)
+            inside = (wanted < len(self._images)).astype(np.float32)
+            yield self._batch(np.minimum(wanted, len(self._images) - 1), inside)
 
-    def _batch(self, indices: np.ndarray) -> HostBatch:
-        missing = self._batch_size - len(indices)
-        padded = np.pad(indices, (0, missing), mode="edge")
-        weight = np.pad(np.ones(len(indices), np.float32), (0, missing))
-        return {"image": self._images[padded], "label": self._labels[padded], "weight": weight}
+    def _batch(self, indices: np.ndarray, weight: np.ndarray) -> Batch:
+        chosen = indices[self._rows]
+        return {
+            "image": self._images[chosen],
+            "label": self._labels[chosen],
+            "spacing": self._spacing[chosen],
+            "weight": weight[self._rows],
+        }

@@ -1,0 +1,96 @@
+"""The devices of a run: one axis of them, each with the whole state and a share of every batch."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from liverjax.config import ExperimentConfig
+from liverjax.errors import ConfigError
+
+_AXIS = "data"
+
+
+class Devices(NamedTuple):
+    """Where arrays lie.
+
+    Attributes:
+        everywhere: sharding of what every device holds as a whole.
+        by_slice: sharding that divides the first axis, the slices of a batch.
+    """
+
+    everywhere: NamedSharding
+    by_slice: NamedSharding
+
+
+def all_devices() -> Devices:
+    """All devices of all processes of the run."""
+    # With Auto axes a jitted step over a divided batch is the single-device program: XLA puts
+    # the sums over the devices where they belong, those of batch norm's statistics included.
+    mesh = Mesh(np.array(jax.devices()), (_AXIS,), axis_types=(AxisType.Auto,))
+    return Devices(NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(_AXIS)))
+
+
+def check_devices(config: ExperimentConfig) -> None:
+    """Refuses batches that cannot be divided evenly.
+
+    Raises:
+        ConfigError: names the field.
+    """
+    count = jax.device_count()
+    if config.batch_size % (count * config.optimizer.accumulate):
+        parts = config.optimizer.accumulate
+        of = f"{count} devices" if parts == 1 else f"{count} devices and {parts} parts"
+        raise ConfigError(
+            f"config.batch_size: expected a multiple of {count * parts} for {of}, found "
+            f"{config.batch_size}"
+        )
+
+
+def join_processes(coordinator: str, count: int, index: int) -> None:
+    """Makes this process one of `count` that train together; before any other use of JAX.
+
+    Args:
+        coordinator: HOST:PORT on the machine of process 0.
+        count: number of processes.
+        index: which of them this one is, from 0.
+
+    Raises:
+        ConfigError: there is no process of that number.
+    """
+    if not 0 <= index < count:
+        raise ConfigError(f"--process: expected 0 to {count - 1}, found {index}")
+    jax.distributed.initialize(coordinator, num_processes=count, process_id=index)
+
+
+def share_of_batches() -> tuple[int, int]:
+    """(index, count): which part of every batch this process reads."""
+    return jax.process_index(), jax.process_count()
+
+
+def put_batch(batch: Mapping[str, np.ndarray], devices: Devices) -> dict[str, jax.Array]:
+    """This process's share of a batch, as part of the whole batch over all devices."""
+    return {
+        name: jax.make_array_from_process_local_data(devices.by_slice, values)
+        for name, values in batch.items()
+    }
+
+
+def anywhere(flag: bool) -> bool:
+    """Whether `flag` is set in one process at least; all of them must ask at the same point."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+
+
+def is_first_process() -> bool:
+    """Whether this process writes what all of them have in common."""
+    return jax.process_index() == 0
+
+
+def put_everywhere(tree: Any, devices: Devices) -> Any:
+    """A tree of host arrays, equal in all processes, on every device."""
+    return jax.device_put(tree, devices.everywhere)
