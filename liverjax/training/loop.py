@@ -13,6 +13,7 @@ import optax
 from tqdm import tqdm
 
 from liverjax import config as config_lib
+from liverjax.batch import HostBatch
 from liverjax.checkpoint import Checkpoints, Saved, load_model, open_checkpoints
 from liverjax.config import ExperimentConfig
 from liverjax.errors import ConfigError, TrainingError
@@ -25,7 +26,7 @@ from liverjax.training.log import MetricLog
 from liverjax.training.losses import build_loss
 from liverjax.training.optimizer import build_optimizer, build_schedule
 from liverjax.training.prefetch import prefetch_to_device
-from liverjax.training.sources import BatchSource, HostBatch
+from liverjax.training.sources import BatchSource
 from liverjax.training.state import TrainState, create_state
 from liverjax.validation import validate
 
@@ -65,7 +66,7 @@ def build_program(config: ExperimentConfig, steps: int) -> Program:
             optimizer,
             seed=config.seed,
             size=config.preprocess.size,
-            channels=config.preprocess.channels,
+            channels=config.preprocess.input_channels,
         ),
     )
 

@@ -1,20 +1,18 @@
 """Where batches come from: the interface that the loop needs, and a source held in memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 
+from liverjax.batch import HostBatch
 from liverjax.errors import InputError
-
-HostBatch = Mapping[str, np.ndarray]
 
 
 class BatchSource(Protocol):
     """Batches of HU slices, the same at every call with the same arguments.
 
-    A batch maps `image` to int16 [B, H, W, 1], `label` to uint8 [B, H, W, 1] and `weight` to
-    float32 [B]: 1 for a slice, 0 for padding.
+    See `liverjax.batch`.
     """
 
     @property

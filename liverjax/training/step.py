@@ -7,9 +7,11 @@ result with the state donated.
 from collections.abc import Mapping
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
+from liverjax.batch import DeviceBatch
 from liverjax.models.build import logits_of
 from liverjax.preprocess.stages import Preprocess
 from liverjax.training.augment import AugmentFn
@@ -17,12 +19,10 @@ from liverjax.training.losses import LossFn
 from liverjax.training.metrics import Sums, batch_sums
 from liverjax.training.state import TrainState
 
-Batch = Mapping[str, jax.Array]
-
 
 def train_step(
     state: TrainState,
-    batch: Batch,
+    batch: DeviceBatch,
     *,
     model: nn.Module,
     optimizer: optax.GradientTransformation,
@@ -34,8 +34,7 @@ def train_step(
 
     Args:
         state: see `TrainState`.
-        batch: `image` int16 [B, H, W, 1] in HU, `label` uint8 [B, H, W, 1], `weight`
-            float32 [B]; optionally `liver`, see `Preprocess`.
+        batch: see `liverjax.batch`.
         model: network from images to logits.
         optimizer: its update rule.
         loss_fn: see `liverjax.training.losses`.
@@ -47,10 +46,10 @@ def train_step(
     """
     # Folding in the step gives a resumed run the draws of the uninterrupted one.
     key = jax.random.fold_in(state.key, state.step)
-    grid = preprocess.to_grid(batch)
-    target = preprocess.to_target(batch["label"], grid.view)
-    grid, target = augment_fn(key, grid, target)
-    inputs = preprocess.to_input(grid)
+    example = preprocess.to_example(batch)
+    image, masks = augment_fn(key, example.image.astype(jnp.float32), example.masks)
+    target = masks[..., 1:].astype(jnp.float32)
+    inputs = preprocess.to_input(image, masks[..., :1])
 
     def objective(params: optax.Params) -> tuple[jax.Array, tuple[jax.Array, Mapping]]:
         """Loss, and what comes with it: logits and running statistics."""
@@ -76,15 +75,16 @@ def train_step(
 
 def eval_step(
     state: TrainState,
-    batch: Batch,
+    batch: DeviceBatch,
     *,
     model: nn.Module,
     loss_fn: LossFn,
     preprocess: Preprocess,
 ) -> Sums:
     """The sums of a batch under running statistics and without augmentation; see `train_step`."""
-    grid = preprocess.to_grid(batch)
-    target = preprocess.to_target(batch["label"], grid.view)
-    logits = logits_of(model, state.variables, preprocess.to_input(grid))
+    example = preprocess.to_example(batch)
+    target = example.masks[..., 1:].astype(jnp.float32)
+    inputs = preprocess.to_input(example.image, example.masks[..., :1])
+    logits = logits_of(model, state.variables, inputs)
     loss = loss_fn(logits, target, batch["weight"])
     return batch_sums(loss, logits, target, batch["weight"])
