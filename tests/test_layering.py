@@ -14,6 +14,7 @@ LAYERS = (
     "errors",
     "labels",
     "volume",
+    "batch",
     "components",
     "config",
     "validation",

@@ -62,7 +62,7 @@ def _check_shapes(
     run: Path, model: nn.Module, config: ExperimentConfig, variables: Mapping[str, Any]
 ) -> None:
     """Refuses weights that are not those of the network that their configuration names."""
-    size, channels = config.preprocess.size, config.preprocess.channels
+    size, channels = config.preprocess.size, config.preprocess.input_channels
     images = jax.ShapeDtypeStruct((1, size, size, channels), "float32")
     init = partial(model.init, train=False)
     expected = _shapes(jax.eval_shape(init, jax.random.key(0), images))
@@ -84,6 +84,6 @@ def _probability(
     variables: Any, batch: Mapping[str, jax.Array], *, model: nn.Module, preprocess: Preprocess
 ) -> jax.Array:
     grid = preprocess.to_grid(batch)
-    logits = logits_of(model, variables, preprocess.to_input(grid))
+    logits = logits_of(model, variables, preprocess.to_input(grid.image, grid.region))
     height, width = batch["image"].shape[1:3]
     return preprocess.to_slices(jax.nn.sigmoid(logits), grid.view, height, width)

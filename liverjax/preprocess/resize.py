@@ -1,4 +1,4 @@
-"""Square views of slices: one separable resampling crops, scales and pads at once."""
+"""Views of slices that become square: one separable resampling crops, scales and pads at once."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ _SPATIAL = (0, 1)
 
 
 class View(NamedTuple):
-    """A square in each slice of a batch, in pixels; pixel i covers [i, i + 1).
+    """A rectangle in each slice of a batch, in pixels; pixel i covers [i, i + 1).
 
     Attributes:
         center: float32 [B, 2], row and column.
-        side: float32 [B].
+        side: float32 [B, 2], along rows and columns; a square in mm where pixels are not square.
     """
 
     center: jax.Array
@@ -24,8 +24,21 @@ def whole_view(batch: int, height: int, width: int) -> View:
     """The smallest square around each whole slice of [batch, height, width, ...]."""
     return View(
         center=jnp.tile(jnp.array([[height / 2, width / 2]], jnp.float32), (batch, 1)),
-        side=jnp.full((batch,), max(height, width), jnp.float32),
+        side=jnp.full((batch, 2), max(height, width), jnp.float32),
     )
+
+
+def at_scale(view: View, spacing: jax.Array, side_mm: jax.Array) -> View:
+    """`view` with its centre kept and its sides set in mm.
+
+    Args:
+        view: what is kept of the slices whose spacing is not known.
+        spacing: float32 [B, 2], mm per pixel of rows and columns; 0 where not known.
+        side_mm: float32 [B].
+    """
+    known = jnp.all(spacing > 0, axis=1, keepdims=True)
+    side = side_mm[:, None] / jnp.where(known, spacing, 1.0)
+    return view._replace(side=jnp.where(known, side, view.side))
 
 
 def sample(images: jax.Array, view: View, size: int, fill: float = 0.0) -> jax.Array:
@@ -45,8 +58,8 @@ def sample(images: jax.Array, view: View, size: int, fill: float = 0.0) -> jax.A
     """
 
     def one(image: jax.Array, center: jax.Array, side: jax.Array) -> jax.Array:
-        """[H, W, C], [2], [] -> [size, size, C]."""
-        scale = jnp.full((2,), size, jnp.float32) / side
+        """[H, W, C], [2], [2] -> [size, size, C]."""
+        scale = size / side
         translation = (side / 2 - center) * scale
         shape = (size, size, image.shape[-1])
         return jax.image.scale_and_translate(
@@ -69,11 +82,11 @@ def restore(grids: jax.Array, view: View, height: int, width: int) -> jax.Array:
     """
 
     def one(grid: jax.Array, center: jax.Array, side: jax.Array) -> jax.Array:
-        """[S, S, C], [2], [] -> [height, width, C]."""
-        scale = jnp.broadcast_to(side / grid.shape[0], (2,))
+        """[S, S, C], [2], [2] -> [height, width, C]."""
+        scale = side / grid.shape[0]
         shape = (height, width, grid.shape[-1])
         return jax.image.scale_and_translate(
             grid, shape, _SPATIAL, scale, center - side / 2, method="linear", antialias=True
         )
 
-    return jax.vmap(one)(grids, view.center, view.side)
+    return jax.vmap(one)(grids.astype(jnp.float32), view.center, view.side)

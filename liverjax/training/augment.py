@@ -8,54 +8,47 @@ import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 
 from liverjax.config import AugmentConfig
-from liverjax.preprocess.stages import Grid
 from liverjax.preprocess.window import AIR_HU
 
 # Contrast turns around soft tissue, or a stronger contrast would also darken the liver.
 SOFT_TISSUE_HU = 50.0
 
 
-AugmentFn = Callable[[jax.Array, Grid, jax.Array], tuple[Grid, jax.Array]]
+AugmentFn = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
 
 def build_augment(config: AugmentConfig) -> AugmentFn:
-    """The transform (key, grid in HU, target) -> (grid, target); 0 leaves a part out."""
+    """The transform (key, image, masks) -> (image, masks); 0 leaves a part out.
+
+    Image float32 [B, S, S, K] in HU, masks uint8 [B, S, S, M] of 0 and 1.
+    """
     return partial(_augment, config)
 
 
 def _augment(
-    config: AugmentConfig, key: jax.Array, grid: Grid, target: jax.Array
-) -> tuple[Grid, jax.Array]:
+    config: AugmentConfig, key: jax.Array, image: jax.Array, masks: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     geometric, intensity = jax.random.split(key)
-    batch = grid.image.shape[0]
+    batch = image.shape[0]
     if any((config.rotation, config.zoom, config.shift, config.flip)):
         keys = jax.random.split(geometric, batch)
-        image, region, target = jax.vmap(partial(_move, config))(
-            keys, grid.image, grid.region, target
-        )
-        grid = grid._replace(image=image, region=region)
+        image, masks = jax.vmap(partial(_move, config))(keys, image, masks)
     keys = jax.random.split(intensity, batch)
-    return grid._replace(image=jax.vmap(partial(_recolor, config))(keys, grid.image)), target
+    return jax.vmap(partial(_recolor, config))(keys, image), masks
 
 
 def _move(
-    config: AugmentConfig,
-    key: jax.Array,
-    image: jax.Array,
-    region: jax.Array,
-    target: jax.Array,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Rotation, zoom, shift and flip of one slice [S, S, 1] in a single resampling."""
+    config: AugmentConfig, key: jax.Array, image: jax.Array, masks: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Rotation, zoom, shift and flip of one slice [S, S, K] in a single resampling."""
     where = _source_coordinates(config, key, image.shape[0])
 
     def resample(values: jax.Array, fill: float) -> jax.Array:
-        moved = map_coordinates(values[..., 0] - fill, list(where), order=1, cval=0.0)
-        return moved[..., None] + fill
+        one = partial(map_coordinates, coordinates=list(where), order=1, cval=0.0)
+        return jax.vmap(one, in_axes=-1, out_axes=-1)(values - fill) + fill
 
-    def resample_mask(mask: jax.Array) -> jax.Array:
-        return (resample(mask, 0.0) >= 0.5).astype(jnp.float32)
-
-    return resample(image, AIR_HU), resample_mask(region), resample_mask(target)
+    moved = resample(masks.astype(jnp.float32), 0.0) >= 0.5
+    return resample(image, AIR_HU), moved.astype(jnp.uint8)
 
 
 def _source_coordinates(config: AugmentConfig, key: jax.Array, size: int) -> jax.Array:
@@ -75,7 +68,7 @@ def _source_coordinates(config: AugmentConfig, key: jax.Array, size: int) -> jax
 
 
 def _recolor(config: AugmentConfig, key: jax.Array, image: jax.Array) -> jax.Array:
-    """Brightness, contrast and noise of one slice [S, S, 1]."""
+    """Brightness, contrast and noise of one slice [S, S, K]."""
     bright, contrast, level, grain = jax.random.split(key, 4)
     factor = 1.0 + _symmetric(contrast, config.contrast)
     image = (image - SOFT_TISSUE_HU) * factor + SOFT_TISSUE_HU

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
+from liverjax.batch import DeviceBatch
 from liverjax.models.build import logits_of
 from liverjax.preprocess.stages import Example, Preprocess
 from liverjax.training.augment.augment import AugmentFn

@@ -38,7 +38,7 @@ def test_a_wide_slice_is_padded_not_squeezed():
 def test_restore_puts_back_what_sample_took(center):
     rows, columns = np.indices((32, 32))
     image = (rows + 2.0 * columns)[None, ..., None].astype(np.float32)
-    view = resize.View(jnp.array([center]), jnp.array([16.0]))
+    view = resize.View(jnp.array([center]), jnp.array([[16.0, 16.0]]))
     back = np.asarray(resize.restore(resize.sample(image, view, 32), view, 32, 32))
     inside = np.zeros((32, 32), bool)
     for axis, middle in enumerate(center):
@@ -54,9 +54,9 @@ def test_liver_view_surrounds_the_liver_of_each_slice():
     liver = np.zeros((3, 40, 40, 1), np.uint8)
     liver[0, 10:20, 4:24] = 1
     liver[1, 39, 39] = 1
-    view = roi.liver_view(jnp.asarray(liver), margin=0.1, min_side=0.25)
+    view = roi.liver_view(roi.liver_box(jnp.asarray(liver)), 40, margin=0.1, min_side=0.25)
     np.testing.assert_allclose(view.center, [[15, 14], [39.5, 39.5], [20, 20]])
-    np.testing.assert_allclose(view.side, [24, 10, 40], rtol=1e-6)
+    np.testing.assert_allclose(view.side, [[24, 24], [10, 10], [40, 40]], rtol=1e-6)
 
 
 def test_dilate_widens_by_the_pixels_asked_for():
@@ -79,10 +79,10 @@ def test_the_liver_stage_looks_everywhere_for_liver_with_tumours(batch):
     config = PreprocessConfig(size=32, channels=3)
     preprocess = build_preprocess(config, Stage.LIVER)
     grid = jax.jit(preprocess.to_grid)(batch)
-    inputs = preprocess.to_input(grid)
+    inputs = preprocess.to_input(grid.image, grid.region)
     assert inputs.shape == (2, 32, 32, 3)
     assert (np.asarray(grid.region) == 1).all()
-    target = preprocess.to_target(batch["label"], grid.view)
+    target = preprocess.to_example(batch).masks[..., 1:]
     back = preprocess.to_slices(target, grid.view, 64, 64) > 0.5
     np.testing.assert_array_equal(back, batch["label"] >= 1)
     assert 0 <= float(inputs.min()) < float(inputs.max()) <= 1
@@ -91,15 +91,13 @@ def test_the_liver_stage_looks_everywhere_for_liver_with_tumours(batch):
 def test_the_tumour_stage_sees_the_liver_alone(batch):
     preprocess = build_preprocess(PreprocessConfig(size=64, roi_dilation=0), Stage.TUMOR)
     grid = preprocess.to_grid(batch)
-    target = preprocess.to_target(batch["label"], grid.view)
+    target = preprocess.to_example(batch).masks[..., 1:]
     back = preprocess.to_slices(target, grid.view, 64, 64) > 0.5
     np.testing.assert_array_equal(back, batch["label"] == 2)
     outside = dict(batch, image=np.where(batch["label"] > 0, batch["image"], 399).astype(np.int16))
     margin = PreprocessConfig(size=64, roi_dilation=0, roi_margin=0.1)
-    inputs = [
-        np.asarray(build_preprocess(margin, Stage.TUMOR).to_input(preprocess.to_grid(each)))
-        for each in (batch, outside)
-    ]
+    to_input = build_preprocess(margin, Stage.TUMOR).to_input
+    inputs = [np.asarray(to_input(*preprocess.to_grid(each)[:2])) for each in (batch, outside)]
     interior = np.asarray(roi.dilate(1 - grid.region, 2)) == 0
     np.testing.assert_allclose(inputs[0][interior], inputs[1][interior])
     assert (inputs[0][np.asarray(grid.region) == 0] == 0).all()
@@ -122,7 +120,7 @@ def test_a_relative_window_does_not_see_the_contrast_phase(batch):
 
     def inputs(shift):
         image = np.where(tissue > 0, tissue + shift, tissue).astype(np.int16)
-        return preprocess.to_input(preprocess.to_grid(dict(batch, image=image)))
+        return preprocess.to_input(*preprocess.to_grid(dict(batch, image=image))[:2])
 
     # A whole liver 25 HU brighter looks the same inside.
     np.testing.assert_allclose(inputs(0), inputs(25), atol=0.05)

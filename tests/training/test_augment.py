@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from liverjax.config import AugmentConfig
-from liverjax.preprocess.resize import View, whole_view
-from liverjax.preprocess.stages import Grid
 from liverjax.training.augment import SOFT_TISSUE_HU, build_augment
 
 NOTHING = {
@@ -27,8 +25,7 @@ def grid():
     target = np.zeros_like(image)
     target[:, 8:20, 6:14] = 1
     image[target > 0] = 150
-    view = whole_view(4, 32, 32)
-    return Labelled(jnp.asarray(image), jnp.ones_like(image), jnp.asarray(target), view)
+    return Labelled(jnp.asarray(image), jnp.ones_like(image), jnp.asarray(target))
 
 
 class Labelled(NamedTuple):
@@ -37,14 +34,13 @@ class Labelled(NamedTuple):
     image: jax.Array
     region: jax.Array
     target: jax.Array
-    view: View
 
 
 def apply(example, key=0, **ranges):
     augment = build_augment(AugmentConfig(**(NOTHING | ranges)))
-    grid = Grid(example.image, example.region, example.view)
-    moved, target = augment(jax.random.key(key), grid, example.target)
-    return Labelled(moved.image, moved.region, target, moved.view)
+    masks = jnp.concatenate([example.region, example.target], axis=-1).astype(jnp.uint8)
+    image, masks = augment(jax.random.key(key), example.image, masks)
+    return Labelled(image, masks[..., :1], masks[..., 1:])
 
 
 def test_no_range_means_no_change(grid):
