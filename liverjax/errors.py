@@ -25,5 +25,5 @@ class TrainingError(LiverjaxError):
     """A training run that cannot go on."""
 
 
-class Interrupted(LiverjaxError):
+class StoppedError(LiverjaxError):
     """A run that was asked to stop and has saved where it is."""

@@ -15,6 +15,7 @@ def saved(value):
         training={"step": np.array(value), "opt_state": (np.ones(2, np.float32), {})},
         config={"stage": "liver", "features": [8, 16]},
         manifest={"patients": {"train": ["patient01"]}},
+        progress={"records": [{"step": value, "loss": 0.1}]},
     )
 
 
@@ -24,7 +25,7 @@ def test_the_best_and_the_latest_are_kept_and_the_best_is_loaded(tmp_path):
         for step, score in ((1, 0.2), (2, 0.9), (3, 0.5), (4, 0.1)):
             checkpoints.save(step, saved(step), score)
         assert (checkpoints.best_step, checkpoints.latest_step) == (2, 4)
-    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["2", "4"]
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["2", "3", "4"]
     best = load_model(tmp_path)
     assert best.step == 2
     assert (best.variables["params"]["kernel"] == 2).all()
@@ -39,19 +40,21 @@ def test_without_scores_the_latest_is_the_best(tmp_path):
         for step in (1, 2, 3):
             checkpoints.save(step, saved(step), None)
         assert checkpoints.best_step == 3
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["3"]
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["2", "3"]
 
 
 def test_training_items_come_back_in_the_structure_given(tmp_path):
     with open_checkpoints(tmp_path) as checkpoints:
         checkpoints.save(7, saved(7), None)
-        model, training = checkpoints.restore_training(7, saved(0).model, saved(0).training)
+        assert checkpoints.read_config(7) == saved(7).config
+        model, training, progress = checkpoints.restore(7, saved(0).model, saved(0).training)
+        assert progress == saved(7).progress
         assert training["step"] == 7
         assert isinstance(training["opt_state"], tuple)
         np.testing.assert_array_equal(model["params"]["kernel"], saved(7).model["params"]["kernel"])
         other = {"step": np.array(0), "opt_state": (np.ones(3, np.float32), {"more": np.ones(1)})}
         with pytest.raises(CheckpointError, match="of another network"):
-            checkpoints.restore_training(7, saved(0).model, other)
+            checkpoints.restore(7, saved(0).model, other)
 
 
 def test_what_is_no_run_is_refused(tmp_path):

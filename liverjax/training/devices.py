@@ -1,6 +1,5 @@
 """The devices of a run: one axis of them, each with the whole state and a share of every batch."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +7,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
 from liverjax.errors import ConfigError
 
@@ -71,7 +71,7 @@ def share_of_batches() -> tuple[int, int]:
     return jax.process_index(), jax.process_count()
 
 
-def put_batch(batch: Mapping[str, np.ndarray], devices: Devices) -> dict[str, jax.Array]:
+def put_batch(batch: HostBatch, devices: Devices) -> dict[str, jax.Array]:
     """This process's share of a batch, as part of the whole batch over all devices."""
     return {
         name: jax.make_array_from_process_local_data(devices.by_slice, values)

@@ -11,13 +11,14 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig, Feed, PreprocessConfig
 from liverjax.training.devices import Devices, put_batch
 from liverjax.training.metrics import Sums
 from liverjax.training.prefetch import prefetch
 from liverjax.training.program import Program
 from liverjax.training.resident import ResidentFeed
-from liverjax.training.sources import Batch, BatchSource
+from liverjax.training.sources import BatchSource
 from liverjax.training.state import TrainState
 
 # The rest is for the network: activations of a batch, and what the compiler makes room for.
@@ -27,9 +28,7 @@ _SHARE_OF_DEVICE = 0.4
 class TrainFeed(Protocol):
     """Training and evaluation over the slices of a run."""
 
-    def train(
-        self, state: TrainState, epoch: int, start: int
-    ) -> Iterator[tuple[TrainState, Sums]]:
+    def train(self, state: TrainState, epoch: int, start: int) -> Iterator[tuple[TrainState, Sums]]:
         """The steps of `epoch` from step `start` on: the state after each group, and its sums.
 
         The state given is used up.
@@ -59,14 +58,10 @@ class StreamFeed:
             sums = program.eval_step(state, program.to_example(batch), batch["weight"])
             return jax.tree.map(lambda leaf: leaf[None], sums)
 
-        self._train_step = jax.jit(
-            train_step, donate_argnums=0, out_shardings=devices.everywhere
-        )
+        self._train_step = jax.jit(train_step, donate_argnums=0, out_shardings=devices.everywhere)
         self._eval_step = jax.jit(eval_step, out_shardings=devices.everywhere)
 
-    def train(
-        self, state: TrainState, epoch: int, start: int
-    ) -> Iterator[tuple[TrainState, Sums]]:
+    def train(self, state: TrainState, epoch: int, start: int) -> Iterator[tuple[TrainState, Sums]]:
         """See `TrainFeed`."""
         for batch in prefetch(self._train.train_batches(epoch, start), self._put):
             state, sums = self._train_step(state, batch)
@@ -78,7 +73,7 @@ class StreamFeed:
             for batch in prefetch(self._validation.eval_batches(), self._put):
                 yield self._eval_step(state, batch)
 
-    def _put(self, batch: Batch) -> dict[str, jax.Array]:
+    def _put(self, batch: HostBatch) -> dict[str, jax.Array]:
         return put_batch(batch, self._devices)
 
 

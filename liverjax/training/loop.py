@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from liverjax.checkpoint import Checkpoints, open_checkpoints
 from liverjax.config import ExperimentConfig
-from liverjax.errors import ConfigError, Interrupted, TrainingError
+from liverjax.errors import ConfigError, StoppedError, TrainingError
 from liverjax.io.atomic import make_folder
 from liverjax.training import metrics
 from liverjax.training.devices import all_devices, anywhere, check_devices, is_first_process
@@ -52,7 +52,7 @@ def fit(
         ConfigError: an impossible value, or `run` belongs to another configuration.
         CheckpointError: a checkpoint cannot be written, or initial weights do not fit.
         TrainingError: the loss is not finite; names the step.
-        Interrupted: the process was asked to stop; what was done is saved.
+        StoppedError: the process was asked to stop; what was done is saved.
     """
     validate(config)
     check_devices(config)
@@ -104,9 +104,7 @@ class _Session(NamedTuple):
     asked_to_stop: Callable[[], bool]
 
 
-def _run_epochs(
-    session: _Session, state: TrainState, progress: Progress, steps: int
-) -> TrainState:
+def _run_epochs(session: _Session, state: TrainState, progress: Progress, steps: int) -> TrainState:
     """The epochs of `steps` updates that are left, each ending in a record."""
     config = session.config
     bar = tqdm(
@@ -122,7 +120,7 @@ def _run_epochs(
             state, stopped = _train_epoch(session, state, progress, steps, bar)
             if stopped:
                 _save(session, state, progress, None)
-                raise Interrupted(
+                raise StoppedError(
                     f"{config.stage.value}: asked to stop, saved after step {int(state.step)}; "
                     "the same command goes on from there"
                 )
@@ -152,7 +150,8 @@ def _train_epoch(
     done = int(state.step)
     pending: metrics.Sums | None = None
     stopped = False
-    for state, sums in session.feed.train(state, epoch, done - epoch * steps):
+    for after, sums in session.feed.train(state, epoch, done - epoch * steps):
+        state = after
         if pending is not None:
             done = _count(progress, pending, done)
         pending = sums
@@ -186,9 +185,7 @@ def _is_evaluated(config: ExperimentConfig, epoch: int) -> bool:
     return epoch % config.evaluate_every == 0 or epoch == config.epochs
 
 
-def _epoch_record(
-    session: _Session, state: TrainState, progress: Progress
-) -> dict[str, float]:
+def _epoch_record(session: _Session, state: TrainState, progress: Progress) -> dict[str, float]:
     """The figures of the epoch that has just ended."""
     epoch, done = len(progress.records) + 1, int(state.step)
     record = {
@@ -207,9 +204,7 @@ def _epoch_record(
     return record
 
 
-def _save(
-    session: _Session, state: TrainState, progress: Progress, score: float | None
-) -> None:
+def _save(session: _Session, state: TrainState, progress: Progress, score: float | None) -> None:
     """Keeps a state, unless no run could go on from it: the last update may have broken it."""
     figures = progress.records[-1] if progress.records else {}
     broken = [name for name, value in figures.items() if not np.isfinite(value)]

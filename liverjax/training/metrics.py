@@ -54,6 +54,11 @@ def add(first: Sums, second: Sums) -> Sums:
     return jax.tree.map(jnp.add, first, second)
 
 
+def first_steps(steps: Sums, number: int) -> Sums:
+    """Of fields [n], n >= number, the first `number`."""
+    return jax.tree.map(lambda field: field[:number], steps)
+
+
 def accumulate(totals: np.ndarray, steps: Sums) -> np.ndarray:
     """Totals of an epoch so far with those of further steps.
 

@@ -6,9 +6,7 @@ from itertools import islice
 from typing import Any
 
 
-def prefetch(
-    batches: Iterable[Any], put: Callable[[Any], Any], size: int = 2
-) -> Iterator[Any]:
+def prefetch(batches: Iterable[Any], put: Callable[[Any], Any], size: int = 2) -> Iterator[Any]:
     """Yields `batches` in order, with up to `size` on the device at a time.
 
     Copies are asynchronous: while a step runs on one batch, the next ones are read and sent.

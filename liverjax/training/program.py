@@ -1,17 +1,18 @@
 """From a configuration to the pure functions of a run and its first state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import jax
 import optax
 
+from liverjax.batch import DeviceBatch
 from liverjax.config import ExperimentConfig
 from liverjax.models.build import build
 from liverjax.preprocess.stages import Example, build_preprocess
 from liverjax.training import step
-from liverjax.training.augment.augment import build_augment
+from liverjax.training.augment import build_augment
 from liverjax.training.losses import build_loss
 from liverjax.training.metrics import Sums
 from liverjax.training.optimizer import build_optimizer, build_schedule
@@ -29,7 +30,7 @@ class Program(NamedTuple):
         state: at step 0.
     """
 
-    to_example: Callable[[Mapping[str, jax.Array]], Example]
+    to_example: Callable[[DeviceBatch], Example]
     train_step: Callable[[TrainState, Example], tuple[TrainState, Sums]]
     eval_step: Callable[[TrainState, Example, jax.Array], Sums]
     schedule: optax.Schedule

@@ -8,14 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
 from liverjax.preprocess.stages import Example
 from liverjax.training.devices import Devices, put_batch
-from liverjax.training.metrics import Sums
+from liverjax.training.metrics import Sums, first_steps
 from liverjax.training.prefetch import prefetch
 from liverjax.training.program import Program
 from liverjax.training.sampling import epoch_key, epoch_plan
-from liverjax.training.sources import Batch, BatchSource
+from liverjax.training.sources import BatchSource
 from liverjax.training.state import TrainState
 
 # Enough to hide the host's share of a step on a GPU, few enough to stop soon when asked to.
@@ -26,12 +27,12 @@ class Slices(NamedTuple):
     """All slices of one side, on every device.
 
     Attributes:
-        examples: leading axis of whole batches; what lies beyond `count` is padding.
-        count: number of slices.
+        examples: leading axis of whole batches; what lies beyond `number` is padding.
+        number: number of slices.
     """
 
     examples: Example
-    count: int
+    number: int
 
 
 class ResidentFeed:
@@ -47,7 +48,7 @@ class ResidentFeed:
     ) -> None:
         self._seed, self._steps, self._devices = config.seed, train.steps_per_epoch, devices
         self._slices = load_slices(program, train, config.batch_size, devices)
-        shows_tumor = np.asarray(self._slices.examples.shows_tumor)[: self._slices.count]
+        shows_tumor = np.asarray(self._slices.examples.shows_tumor)[: self._slices.number]
         jit = partial(jax.jit, out_shardings=devices.everywhere)
         self._plan = jit(
             partial(
@@ -58,9 +59,7 @@ class ResidentFeed:
                 tumor_share=config.tumor_share,
             )
         )
-        self._run = jit(
-            partial(train_steps, program=program, devices=devices), donate_argnums=0
-        )
+        self._run = jit(partial(train_steps, program=program, devices=devices), donate_argnums=0)
         self._validation: Slices | None = None
         if validation is not None:
             self._validation = load_slices(program, validation, config.batch_size, devices)
@@ -68,20 +67,18 @@ class ResidentFeed:
                 eval_steps,
                 program=program,
                 devices=devices,
-                count=self._validation.count,
+                count=self._validation.number,
                 batch_size=config.batch_size,
             )
             self._evaluate = jit(evaluation)
 
-    def train(
-        self, state: TrainState, epoch: int, start: int
-    ) -> Iterator[tuple[TrainState, Sums]]:
+    def train(self, state: TrainState, epoch: int, start: int) -> Iterator[tuple[TrainState, Sums]]:
         """See `TrainFeed`."""
         plan = self._plan(epoch_key(self._seed, epoch))
         for first in range(start, self._steps, STEPS_PER_DISPATCH):
             number = min(STEPS_PER_DISPATCH, self._steps - first)
             state, sums = self._run(state, self._slices.examples, plan, first, number)
-            yield state, jax.tree.map(lambda leaf: leaf[:number], sums)
+            yield state, first_steps(sums, number)
 
     def evaluate(self, state: TrainState) -> Iterator[Sums]:
         """See `TrainFeed`."""
@@ -145,9 +142,7 @@ def eval_steps(
     return jax.lax.scan(one, None, jnp.arange(batches) * batch_size)[1]
 
 
-def load_slices(
-    program: Program, source: BatchSource, batch_size: int, devices: Devices
-) -> Slices:
+def load_slices(program: Program, source: BatchSource, batch_size: int, devices: Devices) -> Slices:
     """Reads every slice of a source to every device, each process its own share of them."""
     batches = -(-source.num_slices // batch_size)
     to_example = jax.jit(program.to_example, out_shardings=devices.everywhere)
@@ -156,15 +151,13 @@ def load_slices(
     for number, batch in enumerate(prefetch(source.eval_batches(), partial(_put, devices))):
         example = to_example(batch)
         if kept is None:
-            kept = jax.jit(
-                partial(_room, example, batches), out_shardings=devices.everywhere
-            )()
+            kept = jax.jit(partial(_room, example, batches), out_shardings=devices.everywhere)()
         kept = store(kept, example, number * batch_size)
     assert kept is not None  # sources hold a slice at least
     return Slices(kept, source.num_slices)
 
 
-def _put(devices: Devices, batch: Batch) -> dict[str, jax.Array]:
+def _put(devices: Devices, batch: HostBatch) -> dict[str, jax.Array]:
     return put_batch(batch, devices)
 
 

@@ -110,9 +110,7 @@ def start_from(init_from: str, state: TrainState, devices: Devices) -> TrainStat
             f"config.init_from: the weights of {init_from} do not fit this network:\n  {shown}"
         )
     variables = put_everywhere(loaded.variables, devices)
-    state = state.replace(
-        params=variables["params"], batch_stats=variables.get("batch_stats", {})
-    )
+    state = state.replace(params=variables["params"], batch_stats=variables.get("batch_stats", {}))
     _LOGGER.info("initial weights from %s, step %d", init_from, loaded.step)
     return start_average(state) if state.average else state
 

@@ -6,20 +6,17 @@ from typing import Protocol
 import jax
 import numpy as np
 
+from liverjax.batch import HostBatch
 from liverjax.errors import ConfigError, InputError
 from liverjax.labels import tumor_mask
 from liverjax.training.sampling import epoch_key, epoch_plan
-
-Batch = dict[str, np.ndarray]
 
 
 class BatchSource(Protocol):
     """Batches of HU slices, the same at every call with the same arguments.
 
-    A batch maps `image` to int16 [B, H, W, K], K neighbouring slices with the one to segment in
-    the middle; `label` to uint8 [B, H, W, 1]; `spacing` to float32 [B, 2], mm per pixel along
-    rows and columns, 0 where unknown; `weight` to float32 [B], 1 for a slice, 0 for padding.
-    Where several processes train together, each source gives its share of every batch.
+    What a batch holds is said in `liverjax.batch`. Where several processes train together, each
+    source gives its share of every batch.
     """
 
     @property
@@ -32,11 +29,11 @@ class BatchSource(Protocol):
         """Number of batches in `train_batches`."""
         ...
 
-    def train_batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
         """Shuffled anew for each epoch, full batches only; the first `start` are left out."""
         ...
 
-    def eval_batches(self) -> Iterator[Batch]:
+    def eval_batches(self) -> Iterator[HostBatch]:
         """Every slice once, in order; the last batch is padded."""
         ...
 
@@ -96,11 +93,11 @@ class InMemorySource:
         """Full batches in the arrays."""
         return len(self._images) // self._batch_size
 
-    def train_batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
         """See `BatchSource`."""
         plan = epoch_plan(
             epoch_key(self._seed, epoch),
-            tumor_mask(self._labels).any(axis=(1, 2, 3)),
+            np.any(tumor_mask(self._labels), axis=(1, 2, 3)),
             steps=self.steps_per_epoch,
             batch_size=self._batch_size,
             tumor_share=self._tumor_share,
@@ -108,14 +105,14 @@ class InMemorySource:
         for indices in np.asarray(jax.device_get(plan))[start:]:
             yield self._batch(indices, np.ones(self._batch_size, np.float32))
 
-    def eval_batches(self) -> Iterator[Batch]:
+    def eval_batches(self) -> Iterator[HostBatch]:
         """See `BatchSource`."""
         for begin in range(0, len(self._images), self._batch_size):
             wanted = np.arange(begin, begin + self._batch_size)
             inside = (wanted < len(self._images)).astype(np.float32)
             yield self._batch(np.minimum(wanted, len(self._images) - 1), inside)
 
-    def _batch(self, indices: np.ndarray, weight: np.ndarray) -> Batch:
+    def _batch(self, indices: np.ndarray, weight: np.ndarray) -> HostBatch:
         chosen = indices[self._rows]
         return {
             "image": self._images[chosen],

@@ -12,10 +12,9 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from liverjax.batch import DeviceBatch
 from liverjax.models.build import logits_of
 from liverjax.preprocess.stages import Example, Preprocess
-from liverjax.training.augment.augment import AugmentFn
+from liverjax.training.augment import AugmentFn
 from liverjax.training.losses import LossFn, over_levels
 from liverjax.training.metrics import Sums, add, batch_sums
 from liverjax.training.optimizer import moving_average
@@ -105,6 +104,7 @@ def _objective(
     inputs, target = part
     variables = {"params": params, "batch_stats": batch_stats}
     logits, updated = model.apply(variables, inputs, train=True, mutable=["batch_stats"])
+    logits = logits if isinstance(logits, tuple) else (logits,)  # TODO
     weight = jnp.ones(len(inputs), jnp.float32)
     loss = over_levels(loss_fn, logits, target, weight)
     sums = batch_sums(loss, logits[0], target, weight)

@@ -17,7 +17,7 @@ from liverjax.config import ExperimentConfig
 from liverjax.errors import InputError
 from liverjax.io.atomic import make_folder, write_json
 from liverjax.training.log import read_metrics
-from liverjax.training.loop import refuse_other_config
+from liverjax.training.resume import refuse_other_config
 
 _FILE_NAME = "manifest.json"
 _PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")

@@ -52,10 +52,10 @@ class Interrupted:
 
     def __init__(self, source):
         self.source = source
-        self.steps_per_epoch = source.steps_per_epoch
+        self.num_slices, self.steps_per_epoch = source.num_slices, source.steps_per_epoch
 
-    def train_batches(self, epoch):
-        for index, batch in enumerate(self.source.train_batches(epoch)):
+    def train_batches(self, epoch, start=0):
+        for index, batch in enumerate(self.source.train_batches(epoch, start), start):
             if (epoch, index) == (1, 2):
                 raise KeyboardInterrupt
             yield batch
@@ -93,10 +93,9 @@ def test_an_impossible_configuration_is_refused_before_anything_is_written(tmp_p
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_keeps_the_checkpoint(tmp_path):
     class Poisoned(Interrupted):
-        def train_batches(self, epoch):
-            for index, batch in enumerate(self.source.train_batches(epoch)):
-                poison = np.nan if (epoch, index) == (1, 1) else 1.0
-                yield dict(batch, weight=batch["weight"] * np.float32(poison))
+        def train_batches(self, epoch, start=0):
+            for index, batch in enumerate(self.source.train_batches(epoch, start)):
+                yield batch if (epoch, index) != (1, 1) else dict(batch, spacing=...)
 
     with pytest.raises(TrainingError, match="step 6: the loss is nan"):
         fit(toy_config(), Poisoned(toy_source()), toy_source(1), tmp_path, {})
@@ -104,12 +103,14 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_keeps_the_checkpoint(
 
 
 def test_the_log_drops_what_will_be_done_again_and_lines_cut_off(tmp_path):
-    with MetricLog(tmp_path, 0) as log:
-        for step in (4, 8):
-            log.write({"step": step, "train_loss": 1.0 / step})
+    records = [{"step": step, "train_loss": 1.0 / step} for step in (4, 8)]
+    with MetricLog(tmp_path, [], 0) as log:
+        for record in records:
+            log.write(record)
     with (tmp_path / "metrics.jsonl").open("a") as lines:
         lines.write('{"step": 12, "train_l')
-    with MetricLog(tmp_path, 4) as log:
+    assert read_metrics(tmp_path) == records
+    with MetricLog(tmp_path, records[:1], 4) as log:
         log.write({"step": 8, "train_loss": 0.5})
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [4, 8]

@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from liverjax.training.prefetch import prefetch_to_device
+from liverjax.training.prefetch import prefetch
 
 
 def batches(count, taken):
@@ -13,7 +13,7 @@ def batches(count, taken):
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_order_and_values_are_kept(size):
-    found = list(prefetch_to_device(batches(3, []), size))
+    found = list(prefetch(batches(3, []), jax.device_put, size))
     assert [int(batch["image"][0, 0]) for batch in found] == [0, 1, 2]
     assert all(isinstance(batch["image"], jax.Array) for batch in found)
     assert found[0]["image"].dtype == np.int16
@@ -21,14 +21,8 @@ def test_order_and_values_are_kept(size):
 
 def test_reads_no_further_ahead_than_asked():
     taken = []
-    ahead = prefetch_to_device(batches(10, taken), size=2)
+    ahead = prefetch(batches(10, taken), jax.device_put, size=2)
     next(ahead)
     assert taken == [0, 1]
     next(ahead)
     assert taken == [0, 1, 2]
-
-
-def test_sharding_is_applied():
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    (batch,) = prefetch_to_device(batches(1, []), sharding=sharding)
-    assert batch["image"].sharding == sharding

@@ -1,5 +1,4 @@
 import itertools
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -7,27 +6,31 @@ import numpy as np
 import pytest
 
 from liverjax.config import Stage
-from liverjax.training.loop import build_program
 from liverjax.training.optimizer import build_optimizer, build_schedule
+from liverjax.training.program import build_program
 from liverjax.training.state import TrainState
 from tests.toy import toy_config, toy_source
 
 
 @pytest.fixture(scope="module", params=list(Stage))
 def program(request):
-    return build_program(toy_config(request.param), steps=8)
+    program = build_program(toy_config(request.param), steps=8)
+    return program._replace(
+        train_step=jax.jit(program.train_step, donate_argnums=0),
+        eval_step=jax.jit(program.eval_step),
+    )
 
 
 def copy(state: TrainState) -> TrainState:
     return jax.tree.map(jnp.copy, state)
 
 
-def batches():
-    return list(toy_source().train_batches(0))
+def examples(program):
+    return [program.to_example(batch) for batch in toy_source().train_batches(0)]
 
 
 def test_a_step_is_a_function_of_its_arguments(program):
-    first, second = (program.train_step(copy(program.state), batches()[0]) for _ in range(2))
+    first, second = (program.train_step(copy(program.state), examples(program)[0]) for _ in range(2))
     for left, right in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         if jnp.issubdtype(left.dtype, jax.dtypes.prng_key):
             left, right = jax.random.key_data(left), jax.random.key_data(right)
@@ -36,7 +39,7 @@ def test_a_step_is_a_function_of_its_arguments(program):
 
 def test_a_step_counts_moves_every_parameter_and_keeps_the_key(program):
     state = copy(program.state)
-    after, sums = program.train_step(copy(state), batches()[0])
+    after, sums = program.train_step(copy(state), examples(program)[0])
     assert int(after.step) == 1
     np.testing.assert_array_equal(jax.random.key_data(after.key), jax.random.key_data(state.key))
     # A bias before a normalisation has no gradient; kernels always do.
@@ -50,28 +53,25 @@ def test_a_step_counts_moves_every_parameter_and_keeps_the_key(program):
 
 def test_augmentation_changes_from_step_to_step(program):
     state = copy(program.state)
-    _, first = program.train_step(copy(state), batches()[0])
-    _, later = program.train_step(copy(state.replace(step=state.step + 1)), batches()[0])
+    _, first = program.train_step(copy(state), examples(program)[0])
+    _, later = program.train_step(copy(state.replace(step=state.step + 1)), examples(program)[0])
     assert float(first.loss) != float(later.loss)
 
 
 def test_evaluation_ignores_padding(program):
-    batch = dict(next(toy_source().eval_batches()))
-    batch["weight"] = np.array([1, 1, 1, 0], np.float32)
-    changed = dict(batch, image=batch["image"].copy())
-    changed["image"][3] = 1000
-    evaluate = partial(program.eval_step, program.state)
-    for left, right in zip(
-        jax.tree.leaves(evaluate(batch)), jax.tree.leaves(evaluate(changed)), strict=True
-    ):
+    example = examples(program)[0]
+    changed = example._replace(image=example.image.at[3].set(1000))
+    weight = jnp.array([1, 1, 1, 0], jnp.float32)
+    first, second = (program.eval_step(program.state, some, weight) for some in (example, changed))
+    for left, right in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         assert float(left) == pytest.approx(float(right), rel=1e-5)
-    assert float(evaluate(batch).slices) == 3
+    assert float(first.slices) == 3
 
 
 def test_learning_lowers_the_loss(program):
     state, losses = copy(program.state), []
     for _ in range(4):
-        for batch in batches():
+        for batch in examples(program):
             state, sums = program.train_step(state, batch)
             losses.append(float(sums.loss))
     assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:4])

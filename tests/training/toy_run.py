@@ -1,0 +1,97 @@
+"""Trains the toy problem as a process of its own, for tests that kill it or run it on many devices.
+
+python -m tests.training.toy_run WORKDIR [field=value ...] prints what happens, line by line.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import jax
+
+from liverjax.checkpoint import Checkpoints
+from liverjax.config import ExperimentConfig, from_dict, to_dict
+from liverjax.errors import LiverjaxError
+from liverjax.training import loop
+from liverjax.training.devices import join_processes, share_of_batches
+from liverjax.training.sources import InMemorySource
+from tests.toy import toy_config, toy_slices
+
+
+def tell(*words):
+    print(*words, flush=True)
+
+
+def announce_writes():
+    """Tells when a checkpoint begins to be written and when it is complete."""
+    write = Checkpoints.save
+
+    def save(self, step, *rest):
+        tell("writing", step)
+        write(self, step, *rest)
+        tell("written", step)
+
+    Checkpoints.save = save
+
+
+def announce_steps():
+    """Tells of every group of steps that is done."""
+    choose = loop.open_feed
+
+    def open_feed(*arguments):
+        feed = choose(*arguments)
+        train = feed.train
+
+        def announced(*arguments):
+            for state, sums in train(*arguments):
+                jax.block_until_ready(state)
+                tell("step", int(state.step))
+                yield state, sums
+
+        feed.train = announced
+        return feed
+
+    loop.open_feed = open_feed
+
+
+def configuration(fields):
+    """The toy configuration with fields replaced, e.g. `feed=stream`, `epochs=5`."""
+    plain = to_dict(toy_config(epochs=3))
+    for field in fields:
+        path, value = field.split("=")
+        *folders, name = path.split(".")
+        place = plain
+        for folder in folders:
+            place = place[folder]
+        place[name] = type(place[name])(value)
+    return from_dict(ExperimentConfig, plain)
+
+
+def source(config, seed):
+    return InMemorySource(
+        *toy_slices(seed),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        tumor_share=config.tumor_share,
+        share=share_of_batches(),
+    )
+
+
+def main(workdir, *fields):
+    own = [field for field in fields if not field.startswith("process=")]
+    for field in set(fields) - set(own):
+        coordinator, count, index = field.removeprefix("process=").split(",")
+        join_processes(coordinator, int(count), int(index))
+    config = configuration(own)
+    announce_writes()
+    announce_steps()
+    try:
+        loop.fit(config, source(config, 0), source(config, 1), Path(workdir), {"made": "by a test"})
+    except LiverjaxError as error:
+        tell(type(error).__name__, error)
+        sys.exit(3)
+    tell("finished", dataclasses.asdict(config)["epochs"])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
