@@ -3,17 +3,19 @@
 python -m tests.training.toy_run WORKDIR [field=value ...] prints what happens, line by line.
 """
 
-import dataclasses
+import hashlib
 import sys
 from pathlib import Path
 
 import jax
+import numpy as np
 
-from liverjax.checkpoint import Checkpoints
+from liverjax.checkpoint import Checkpoints, open_checkpoints
 from liverjax.config import ExperimentConfig, from_dict, to_dict
 from liverjax.errors import LiverjaxError
 from liverjax.training import loop
-from liverjax.training.devices import join_processes, share_of_batches
+from liverjax.training.devices import all_devices, join_processes, share_of_batches
+from liverjax.training.resume import restore
 from liverjax.training.sources import InMemorySource
 from tests.toy import toy_config, toy_slices
 
@@ -77,6 +79,13 @@ def source(config, seed):
     )
 
 
+def digest(state):
+    """SHA-256 of every array of a state: parameters, statistics, optimiser state, key."""
+    keyless = state.replace(key=jax.random.key_data(state.key))
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(keyless)]
+    return hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest()
+
+
 def main(workdir, *fields):
     own = [field for field in fields if not field.startswith("process=")]
     for field in set(fields) - set(own):
@@ -86,11 +95,14 @@ def main(workdir, *fields):
     announce_writes()
     announce_steps()
     try:
-        loop.fit(config, source(config, 0), source(config, 1), Path(workdir), {"made": "by a test"})
+        run = Path(workdir)
+        state = loop.fit(config, source(config, 0), source(config, 1), run, {"made": "by a test"})
     except LiverjaxError as error:
         tell(type(error).__name__, error)
         sys.exit(3)
-    tell("finished", dataclasses.asdict(config)["epochs"])
+    with open_checkpoints(run) as checkpoints:
+        restored, _ = restore(config, state, checkpoints, run, all_devices())
+    tell("finished", digest(restored))
 
 
 if __name__ == "__main__":
