@@ -10,7 +10,7 @@ from typing import NoReturn
 from absl import app, flags
 from absl import logging as absl_logging
 
-from liverjax.errors import LiverjaxError
+from liverjax.errors import LiverjaxError, StoppedError
 
 
 def path(flag: flags.FlagHolder[str | None]) -> Path:
@@ -26,6 +26,10 @@ def run(main: Callable[[], None]) -> None:
             raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])}")
         try:
             main()
+        except StoppedError as error:
+            # 128 + SIGTERM: not finished, so that a scheduler starts the command again.
+            print(error, file=sys.stderr)
+            sys.exit(143)
         except (LiverjaxError, OSError) as error:
             _fail(error)
 

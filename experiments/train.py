@@ -7,6 +7,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from experiments import app
+from liverjax.training.devices import join_processes
 from liverjax.workflows.train import train
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -14,10 +15,17 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of this run.", required=True)
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datasets.")
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of process 0, where several processes train together."
+)
+_PROCESSES = flags.DEFINE_integer("processes", 1, "How many processes train together.")
+_PROCESS = flags.DEFINE_integer("process", 0, "Which of them this one is, from 0.")
 flags.mark_flag_as_required("config")
 
 
 def main() -> None:
+    if _COORDINATOR.value:
+        join_processes(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     train(_CONFIG.value, app.path(_DATA_DIR), app.path(_WORKDIR))
 
 

@@ -6,11 +6,8 @@ is written last: a checkpoint without one is incomplete.
 """
 
 import contextlib
-import logging
 import math
-import shutil
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +19,10 @@ from orbax.checkpoint import v1 as ocp
 from liverjax.errors import CheckpointError
 from liverjax.io import seal
 from liverjax.io.atomic import make_folder
+from liverjax.io.failures import cause, outlasting_threads, silence
 
 FOLDER = "checkpoints"
 _SCORE = "score"
-_DAMAGED = "damaged"
-_LOGGER = logging.getLogger(__name__)
 
 
 class Saved(NamedTuple):
@@ -75,7 +71,7 @@ class Checkpoints:
     @property
     def best_step(self) -> int | None:
         """Step with the highest score, else the newest; None where there is none yet."""
-        return _best(self._checkpointer)
+        return _best(self._checkpointer.checkpoints)
 
     def save(self, step: int, saved: Saved, score: float | None) -> None:
         """Writes a checkpoint; returns when it is complete on disk.
@@ -87,14 +83,14 @@ class Checkpoints:
         """
         metrics = None if score is None else {_SCORE: score}
         try:
-            with _silence(), _context():
+            with silence(), _context(), outlasting_threads():
                 self._checkpointer.save_checkpointables(step, saved._asdict(), metrics=metrics)
             if jax.process_index() == 0:
                 seal.seal(self._folder / str(step))
         except Exception as error:
             raise CheckpointError(
                 f"{self._folder}: the checkpoint of step {step} cannot be written "
-                f"({_cause(error)}); those before it are intact. Make room and start the same "
+                f"({cause(error)}); those before it are intact. Make room and start the same "
                 "command again"
             ) from error
 
@@ -133,13 +129,22 @@ def open_checkpoints(run: Path) -> Iterator[Checkpoints]:
     # Every save that the loop asks for is wanted; Orbax would by default decide by itself.
     folder = make_folder(_folder(run))
     if jax.process_index() == 0:
-        _drop_incomplete(folder)
+        seal.drop_incomplete(folder)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("incomplete checkpoints dropped")
     with _reading(folder), _context():
         checkpointer = ocp.training.Checkpointer(folder, preservation_policy=keep)
-    with _context(), checkpointer:
+    try:
         yield Checkpoints(checkpointer)
+    except BaseException:
+        # A write that failed would fail again on closing, and hide what was said of it.
+        with silence(), _context(), contextlib.suppress(Exception), outlasting_threads():
+            checkpointer.close()
+        if jax.process_index() == 0:
+            seal.drop_incomplete(folder)
+        raise
+    with _context():
+        checkpointer.close()
 
 
 def load_model(run: Path, step: int | None = None) -> LoadedModel:
@@ -156,8 +161,14 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
     if not folder.is_dir():
         raise CheckpointError(f"{run}: no {FOLDER} folder here; give the workdir of a training run")
     with _reading(folder), _context(), ocp.training.Checkpointer(folder) as checkpointer:
-        steps = [checkpoint.step for checkpoint in checkpointer.checkpoints]
-        step = _best(checkpointer) if step is None else step
+        # One that is being written at this moment has no seal yet.
+        complete = [
+            checkpoint
+            for checkpoint in checkpointer.checkpoints
+            if seal.is_sealed(folder / str(checkpoint.step))
+        ]
+    steps = [checkpoint.step for checkpoint in complete]
+    step = _best(complete) if step is None else step
     if step is None or step not in steps:
         wanted = "(any)" if step is None else step
         raise CheckpointError(f"{run}: expected checkpoint {wanted}, found {steps}")
@@ -185,27 +196,6 @@ def _check(path: Path) -> None:
         )
 
 
-def _drop_incomplete(folder: Path) -> None:
-    """Puts out of the way what no run can go on from, and says so.
-
-    A checkpoint whose writing was cut off is deleted; one that was complete and is now damaged
-    is moved to `damaged/` beside the others.
-    """
-    for path in sorted(folder.iterdir()):
-        if path.name == _DAMAGED or not path.is_dir():
-            continue
-        if not path.name.isdecimal() or not seal.is_sealed(path):
-            _LOGGER.warning("%s: its writing was cut off; removed", path)
-            shutil.rmtree(path)
-            continue
-        found = seal.damage(path)
-        if found:
-            aside = make_folder(folder / _DAMAGED) / path.name
-            shutil.rmtree(aside, ignore_errors=True)
-            path.rename(aside)
-            _LOGGER.warning("%s: %s; moved to %s", path, found, aside)
-
-
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Says of whatever goes wrong on reading that `path` is damaged.
@@ -213,36 +203,13 @@ def _reading(path: Path) -> Iterator[None]:
     Orbax has no common class for what damaged files raise.
     """
     try:
-        with _silence():
+        with silence():
             yield
     except Exception as error:
         raise CheckpointError(
             f"{path}: damaged, incomplete or of another network ({type(error).__name__}); copy "
             "the run anew, or delete this checkpoint to use an earlier one"
         ) from error
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Hides the pages that Orbax logs and warns of whatever fails; one error says enough."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-
-
-def _cause(error: BaseException) -> str:
-    """The operating system's own words where they can be found, else the error's first line."""
-    cause: BaseException | None = error
-    while cause is not None and not (isinstance(cause, OSError) and cause.strerror):
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(cause, OSError):
-        return str(cause.strerror)
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def _folder(run: Path) -> Path:
@@ -254,12 +221,12 @@ def _score(metrics: Any) -> float:
     return metrics[_SCORE]
 
 
-def _best(checkpointer: ocp.training.Checkpointer) -> int | None:
+def _best(checkpoints: Sequence[Any]) -> int | None:
     def rank(checkpoint: Any) -> tuple[float, int]:
         score = _score(checkpoint.metrics) if checkpoint.metrics else -math.inf
         return score, checkpoint.step
 
-    return max(checkpointer.checkpoints, key=rank).step if checkpointer.checkpoints else None
+    return max(checkpoints, key=rank).step if checkpoints else None
 
 
 def _context() -> ocp.Context:

@@ -1,10 +1,17 @@
 """Seals: a list of sizes and checksums in a folder that proves it complete and undamaged."""
 
 import json
+import logging
+import shutil
 import zlib
 from pathlib import Path
 
+from liverjax.io.atomic import make_folder
+
+_LOGGER = logging.getLogger(__name__)
+
 _NAME = "contents.json"
+_DAMAGED = "damaged"
 
 
 def seal(folder: Path) -> None:
@@ -39,3 +46,24 @@ def damage(folder: Path) -> str | None:
         if len(found) != size or zlib.crc32(found) != checksum:
             return f"{name} is damaged ({len(found)} of {size} bytes)"
     return None
+
+
+def drop_incomplete(folder: Path) -> None:
+    """Puts those of its folders out of the way that are not sealed and whole, and says so.
+
+    One whose writing was cut off is deleted; one that was complete and is now damaged is moved
+    to `damaged/` beside the others.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.name == _DAMAGED or not path.is_dir():
+            continue
+        if not is_sealed(path):
+            _LOGGER.warning("%s: its writing was cut off; removed", path)
+            shutil.rmtree(path)
+            continue
+        found = damage(path)
+        if found:
+            aside = make_folder(folder / _DAMAGED) / path.name
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            _LOGGER.warning("%s: %s; moved to %s", path, found, aside)

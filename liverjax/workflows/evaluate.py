@@ -2,8 +2,9 @@
 
 import dataclasses
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -38,6 +39,8 @@ def evaluate(
     sides = (liver.config.dataset, tumor.config.dataset)
     chosen = tuple(patients) or tuple(name for name in sides[0].test if name in sides[1].test)
     check_held_out(chosen, sides)
+    for network in (liver, tumor):
+        check_ancestor(chosen, network.manifest)
     builder = input_pipeline.open_dataset(sides[0].name, data_dir)
     check_same_dataset((liver, tumor), input_pipeline.dataset_fingerprint(builder))
     cascade = compose(liver, tumor)
@@ -62,6 +65,22 @@ def check_held_out(patients: Sequence[str], sides: Sequence[DatasetConfig]) -> N
         raise SplitError("no patient to evaluate: the networks hold none back for testing")
     for side in sides:
         check_disjoint({"evaluation": patients, "train": side.train, "validation": side.validation})
+
+
+def check_ancestor(patients: Sequence[str], manifest: Mapping[str, Any]) -> None:
+    """Refuses to judge a network on patients that its initial weights have seen.
+
+    Raises:
+        SplitError: names the patients.
+    """
+    initial = manifest.get("initial")
+    if initial and initial["dataset"]["name"] == manifest["dataset"]["name"]:
+        seen = sorted({*patients} & {*initial["patients"]})
+        if seen:
+            raise SplitError(
+                f"{', '.join(seen)}: among the patients of the run that config.init_from names, "
+                "whose weights this network started from; evaluate on others"
+            )
 
 
 def check_same_dataset(networks: Sequence[LoadedNetwork], fingerprint: str) -> None:

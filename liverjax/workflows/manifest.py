@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import logging
 import os
 import platform
 import shlex
@@ -13,11 +14,15 @@ from typing import Any
 import jax
 
 from liverjax import config as config_lib
+from liverjax.checkpoint import load_model
 from liverjax.config import ExperimentConfig
 from liverjax.errors import InputError
 from liverjax.io.atomic import make_folder, write_json
+from liverjax.training.devices import is_first_process
 from liverjax.training.log import read_metrics
 from liverjax.training.resume import refuse_other_config
+
+_LOGGER = logging.getLogger(__name__)
 
 _FILE_NAME = "manifest.json"
 _PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -39,7 +44,7 @@ def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> 
     circumstances = _circumstances()
     if not path.exists():
         manifest = circumstances | _subject(config, dataset_fingerprint) | {"resumed": []}
-        write_json(path, manifest)
+        _write(path, manifest)
         return manifest
     manifest = _read(path)
     begun = config_lib.from_dict(ExperimentConfig, manifest["config"])
@@ -52,10 +57,30 @@ def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> 
         )
     records = read_metrics(run)
     if not records or records[-1]["epoch"] < config.epochs:
+        for line in _changes(manifest, circumstances):
+            _LOGGER.warning("%s: %s; the results may differ in their last bits", run, line)
         step = records[-1]["step"] if records else 0
         manifest["resumed"].append({"step": step} | circumstances)
-        write_json(path, manifest)
+        _write(path, manifest)
     return manifest
+
+
+def _write(path: Path, manifest: dict[str, Any]) -> None:
+    """Where several processes train together, the first writes for all."""
+    if is_first_process():
+        write_json(path, manifest)
+
+
+def _changes(begun: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In what code and machine of a resumed run differ from those that it was begun with."""
+    changes = []
+    if begun["commit"] != now["commit"]:
+        changes.append(f"begun at commit {begun['commit']}, now {now['commit']}")
+    for part in ("versions", "device"):
+        for name, value in now[part].items():
+            if begun[part].get(name) != value:
+                changes.append(f"begun with {name} {begun[part].get(name)}, now {value}")
+    return changes
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -80,6 +105,21 @@ def _subject(config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, An
             "validation": list(dataset.validation),
             "test": list(dataset.test),
         },
+        "initial": _ancestor(config.init_from) if config.init_from else None,
+    }
+
+
+def _ancestor(init_from: str) -> dict[str, Any]:
+    """Whose weights a run starts from; the patients that they have seen count as its own."""
+    loaded = load_model(Path(init_from).expanduser())
+    earlier = loaded.manifest["patients"]
+    seen = {*earlier["train"], *earlier["validation"]}
+    if loaded.manifest.get("initial"):
+        seen |= set(loaded.manifest["initial"]["patients"])
+    return {
+        "step": loaded.step,
+        "dataset": loaded.manifest["dataset"],
+        "patients": sorted(seen),
     }
 
 

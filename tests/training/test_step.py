@@ -30,7 +30,9 @@ def examples(program):
 
 
 def test_a_step_is_a_function_of_its_arguments(program):
-    first, second = (program.train_step(copy(program.state), examples(program)[0]) for _ in range(2))
+    first, second = (
+        program.train_step(copy(program.state), examples(program)[0]) for _ in range(2)
+    )
     for left, right in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         if jnp.issubdtype(left.dtype, jax.dtypes.prng_key):
             left, right = jax.random.key_data(left), jax.random.key_data(right)

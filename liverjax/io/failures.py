@@ -1,0 +1,49 @@
+"""Failures of libraries that tell more, and for longer, than a user can read."""
+
+import contextlib
+import logging
+import os
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Hides what libraries log and warn of while they fail; the error that follows says enough."""
+    disabled, excepthook = logging.root.manager.disable, threading.excepthook
+    logging.disable(logging.CRITICAL)
+    threading.excepthook = lambda arguments: None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+        threading.excepthook = excepthook
+
+
+@contextlib.contextmanager
+def outlasting_threads() -> Iterator[None]:
+    """Where the block fails, waits for the threads that it leaves behind to fail as well."""
+    before = set(threading.enumerate())
+    try:
+        yield
+    except Exception:
+        for thread in set(threading.enumerate()) - before:
+            thread.join(timeout=1)  # those of a pool never end
+        raise
+
+
+def cause(error: BaseException) -> str:
+    """The operating system's own words where they can be found, else the error's first line."""
+    root: BaseException | None = error
+    while root is not None and not (isinstance(root, OSError) and root.strerror):
+        root = root.__cause__ or root.__context__
+    if isinstance(root, OSError):
+        return str(root.strerror)
+    code = re.search(r"os_error_code='(\d+)'", str(error))
+    if code:
+        return os.strerror(int(code[1]))
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
