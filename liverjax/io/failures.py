@@ -32,7 +32,8 @@ def outlasting_threads() -> Iterator[None]:
         yield
     except Exception:
         for thread in set(threading.enumerate()) - before:
-            thread.join(timeout=1)  # those of a pool never end
+            with contextlib.suppress(Exception):  # those of Orbax raise theirs once more
+                thread.join(timeout=1)  # those of a pool never end
         raise
 
 

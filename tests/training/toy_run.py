@@ -1,9 +1,12 @@
 """Trains the toy problem as a process of its own, for tests that kill it or run it on many devices.
 
-python -m tests.training.toy_run WORKDIR [field=value ...] prints what happens, line by line.
+python -m tests.training.toy_run WORKDIR [field=value ...] prints what happens, line by line; fields
+are those of the configuration, and `process=HOST:PORT,COUNT,INDEX`, `room=CHECKPOINTS`.
 """
 
 import hashlib
+import itertools
+import resource
 import sys
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import jax
 import numpy as np
 
 from liverjax.checkpoint import Checkpoints, open_checkpoints
-from liverjax.config import ExperimentConfig, from_dict, to_dict
+from liverjax.config import ExperimentConfig, Stage, from_dict, to_dict
 from liverjax.errors import LiverjaxError
 from liverjax.training import loop
 from liverjax.training.devices import all_devices, join_processes, share_of_batches
@@ -24,12 +27,17 @@ def tell(*words):
     print(*words, flush=True)
 
 
-def announce_writes():
-    """Tells when a checkpoint begins to be written and when it is complete."""
-    write = Checkpoints.save
+def announce_writes(room):
+    """Tells when a checkpoint begins to be written and when it is complete.
+
+    Files of more than 2 kB can no longer be written from the checkpoint number `room` on.
+    """
+    write, count = Checkpoints.save, itertools.count()
 
     def save(self, step, *rest):
         tell("writing", step)
+        if next(count) == room:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
         write(self, step, *rest)
         tell("written", step)
 
@@ -58,9 +66,8 @@ def announce_steps():
 
 def configuration(fields):
     """The toy configuration with fields replaced, e.g. `feed=stream`, `epochs=5`."""
-    plain = to_dict(toy_config(epochs=3))
-    for field in fields:
-        path, value = field.split("=")
+    plain = to_dict(toy_config(Stage(fields.pop("stage", "liver")), epochs=3))
+    for path, value in fields.items():
         *folders, name = path.split(".")
         place = plain
         for folder in folders:
@@ -87,12 +94,12 @@ def digest(state):
 
 
 def main(workdir, *fields):
-    own = [field for field in fields if not field.startswith("process=")]
-    for field in set(fields) - set(own):
-        coordinator, count, index = field.removeprefix("process=").split(",")
+    given = dict(field.split("=") for field in fields)
+    if "process" in given:
+        coordinator, count, index = given.pop("process").split(",")
         join_processes(coordinator, int(count), int(index))
-    config = configuration(own)
-    announce_writes()
+    announce_writes(int(given.pop("room", -1)))
+    config = configuration(given)
     announce_steps()
     try:
         run = Path(workdir)
