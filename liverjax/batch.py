@@ -18,3 +18,21 @@ import numpy as np
 
 HostBatch = Mapping[str, np.ndarray]
 DeviceBatch = Mapping[str, jax.Array]
+
+
+def neighbor_stacks(
+    slices: np.ndarray, neighbors: int, first: int | np.ndarray, last: int | np.ndarray
+) -> np.ndarray:
+    """Which slices stand in the K = 2 * neighbors + 1 channels of `image`.
+
+    Args:
+        slices: integers [...], the segmented slices.
+        neighbors: on each side.
+        first, last: slice of the volume that each belongs to; integers [...] or one for all.
+
+    Returns:
+        Integers [..., K]; where the volume ends, its last slice is repeated.
+    """
+    offsets = np.arange(-neighbors, neighbors + 1)
+    stacks = np.asarray(slices)[..., None] + offsets
+    return np.clip(stacks, np.asarray(first)[..., None], np.asarray(last)[..., None])

@@ -1,12 +1,13 @@
 """Reads a prepared TFDS dataset: opens, selects, orders, shuffles, batches; changes no value."""
 
+import functools
 import hashlib
 import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,12 +18,15 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from liverjax.datasets.slices import PatientSummary
-from liverjax.datasets.splits import check_disjoint
+from liverjax.batch import HostBatch
+from liverjax.datasets.batches import SliceTable, make_batches, make_table
+from liverjax.datasets.order import eval_plan, own_rows, train_plan
+from liverjax.datasets.slices import PatientSummary, check_one_size, select_patients
 from liverjax.errors import ConfigError, InputError, SplitError
 from liverjax.volume import Geometry, Segmentation, Volume
 
-Batch = dict[str, np.ndarray]
+# Slices that cross from TensorFlow at a time.
+_CHUNK = 16
 
 tf.config.set_visible_devices([], "GPU")  # TensorFlow only reads files; the memory is for JAX
 # TFDS warns of a call that it makes itself.
@@ -68,7 +72,7 @@ def read_volume(builder: tfds.core.DatasetBuilder, patient: str) -> tuple[Volume
         SplitError: the dataset does not hold the patient.
         InputError: the slices read are not the patient's, in order.
     """
-    summary = _select(builder, [patient])[0]
+    summary = _select(builder, [patient])[patient]
     slices = [*builder.as_dataset(split=patient, read_config=_read_config()).as_numpy_iterator()]
     found = [(s["patient"].decode(), int(s["slice_index"])) for s in slices]
     if found != [(patient, index) for index in range(summary.slices)]:
@@ -85,8 +89,8 @@ def read_volume(builder: tfds.core.DatasetBuilder, patient: str) -> tuple[Volume
 class SliceSource:
     """Batches of a prepared dataset's slices, for training and for evaluation on slices.
 
-    A batch is a dict of image int16 [B, H, W, 1] in HU, label uint8 [B, H, W, 1] and weight
-    float32 [B], 1 for slices and 0 for padding.
+    See `liverjax.batch`. The compressed slices, a third of their size, are read once and stay in
+    memory; each batch inflates what it needs.
     """
 
     def __init__(
@@ -97,39 +101,53 @@ class SliceSource:
         batch_size: int,
         seed: int = 0,
         liver_only: bool = False,
+        neighbors: int = 0,
+        tumor_share: float = 0.0,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         """Chooses the slices; none is read yet.
 
         Args:
             builder: from `open_dataset`.
             patients: whose slices, in this order.
-            batch_size: slices per batch.
+            batch_size: slices per batch, of all processes together.
             seed: of the shuffling.
-            liver_only: leaves out slices without liver.
+            liver_only: leaves out slices without liver, except as neighbours.
+            neighbors: slices of the same patient on each side that come with every slice.
+            tumor_share: least share of a training batch's slices that show tumour, rounded to
+                whole slices; see `datasets.order.train_plan`. 0 takes them as they come.
+            share: number of this process and how many there are; each yields its own
+                batch_size / count rows of every batch and reads no pixel of the others.
 
         Raises:
             SplitError: no patient, one named twice, one that the dataset does not hold, or no
                 slice is left.
             InputError: the patients' slices differ in size, so they cannot share a batch.
+            ConfigError: `batch_size` cannot be shared evenly, or `tumor_share` asks for tumours
+                where there are none.
         """
-        chosen = dict(zip(patients, _select(builder, patients), strict=True))
-        sizes = {name: (summary.height, summary.width) for name, summary in chosen.items()}
-        if len(set(sizes.values())) > 1:
-            listing = ", ".join(f"{name} {h}x{w}" for name, (h, w) in sizes.items())
-            raise InputError(
-                f"{builder.name}: expected slices of one size, found {listing}; "
-                "choose patients of one size"
-            )
+        selected = _select(builder, patients)
+        check_one_size(builder.name, selected)
+        chosen = selected.values()
+        own_rows(np.empty((0, batch_size)), share)
         self._builder = builder
         self._patients = tuple(patients)
         self._batch_size = batch_size
-        self._seed = seed
+        self._seed = seed % 2**32
         self._liver_only = liver_only
+        self._neighbors = neighbors
+        self._tumor_slices = round(tumor_share * batch_size)
+        self._share = share
         self.num_slices = sum(
-            summary.liver_slices if liver_only else summary.slices for summary in chosen.values()
+            summary.liver_slices if liver_only else summary.slices for summary in chosen
         )
         if not self.num_slices:
             raise SplitError(f"{builder.name}: {', '.join(patients)} have no slice with liver")
+        if self._tumor_slices and not any(summary.tumor_voxels for summary in chosen):
+            raise ConfigError(
+                f"config.tumor_share: {', '.join(patients)} have no slice with tumour, so no "
+                f"batch can hold {tumor_share} of them; set it to 0 or add patients with tumours"
+            )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -138,80 +156,110 @@ class SliceSource:
         Raises:
             ConfigError: there are fewer slices than one batch.
         """
+        self._check_one_batch()
+        return self.num_slices // self._batch_size
+
+    def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
+        """`steps_per_epoch` batches in an order that follows from seed and epoch alone.
+
+        Args:
+            epoch: from 0.
+            start: batches to leave out at the beginning; they cost nothing.
+
+        Raises:
+            ConfigError: there are fewer slices than one batch.
+        """
+        self._check_one_batch()
+        table, seeds = self._slices.table, np.random.SeedSequence([self._seed, epoch])
+        order = table.chosen[_permutation(self.num_slices, int(seeds.generate_state(1)[0]))]
+        plan = train_plan(
+            order,
+            table.shows_tumor,
+            batch_size=self._batch_size,
+            tumor_slices=self._tumor_slices,
+            rng=np.random.default_rng(seeds.spawn(1)[0]),
+        )
+        yield from self._batches(plan[start:])
+
+    def eval_batches(self) -> Iterator[HostBatch]:
+        """All slices in order; the last batch is padded with zeros of weight 0."""
+        yield from self._batches(eval_plan(self._slices.table.chosen, self._batch_size))
+
+    def _check_one_batch(self) -> None:
         if self.num_slices < self._batch_size:
             kind = "slices with liver" if self._liver_only else "slices"
             raise ConfigError(
                 f"config.batch_size: {', '.join(self._patients)} have {self.num_slices} {kind}, "
                 f"fewer than one batch of {self._batch_size}; lower it or add patients"
             )
-        return self.num_slices // self._batch_size
 
-    def train_batches(self, epoch: int) -> Iterator[Batch]:
-        """`steps_per_epoch` batches in an order that follows from seed and epoch alone.
+    @functools.cached_property
+    def _slices(self) -> "_Slices":
+        return _read_slices(self._builder, self._patients, self._liver_only)
 
-        Raises:
-            ConfigError: there are fewer slices than one batch.
-        """
-        steps = self.steps_per_epoch
-        words = np.random.SeedSequence([self._seed % 2**32, epoch]).generate_state(1)
-        # Encoded slices are a third of decoded ones and the buffer holds all, so the shuffle is
-        # complete.
-        encoded = self._encoded().shuffle(
-            self.num_slices, seed=int(words[0]), reshuffle_each_iteration=False
-        )
-        yield from self._batches(encoded, steps)
+    def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
+        """This process's rows of the batches in `plan`."""
+        rows = own_rows(plan, self._share)
+        return make_batches(rows, self._slices.table, self._neighbors, self._inflated)
 
-    def eval_batches(self) -> Iterator[Batch]:
-        """All slices in order; the last batch is padded with zeros of weight 0."""
-        yield from self._batches(self._encoded(), -(-self.num_slices // self._batch_size))
+    def _inflated(self, name: str, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Images or labels [H, W, 1] of the slices with these numbers."""
+        feature, encoded = self._builder.info.features[name], self._slices.encoded[name]
 
-    def _encoded(self) -> tf.data.Dataset:
-        """The chosen slices in order, image and label still compressed."""
-        skip = tfds.decode.SkipDecoding()
-        encoded = self._builder.as_dataset(
-            split="+".join(self._patients),
-            decoders={"image": skip, "label": skip},
-            read_config=_read_config(),
-        )
-        if self._liver_only:
-            encoded = encoded.filter(lambda example: example["liver_pixels"] > 0)
-        return encoded
+        def inflate(number: tf.Tensor) -> tf.Tensor:
+            one = tf.nest.map_structure(lambda values: tf.gather(values, number), encoded)
+            return feature.decode_example(one)
 
-    def _batches(self, encoded: tf.data.Dataset, steps: int) -> Iterator[Batch]:
-        """The first `steps` batches of `encoded`, inflated, all of `batch_size` slices."""
-        features = self._builder.info.features
-
-        def decode(example: dict[str, Any]) -> dict[str, tf.Tensor]:
-            return {
-                name: features[name].decode_example(example[name]) for name in ("image", "label")
-            }
-
-        batches = (
-            encoded.map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-            .batch(self._batch_size)
-            .take(steps)
+        chunks = (
+            tf.data.Dataset.from_tensor_slices(numbers)
+            .map(inflate, num_parallel_calls=tf.data.AUTOTUNE)
+            .batch(_CHUNK)
             .prefetch(2)
         )
-        for batch in batches.as_numpy_iterator():
-            yield _pad(batch, self._batch_size)
+        return (pixels for chunk in chunks.as_numpy_iterator() for pixels in chunk)
 
 
-def _select(builder: tfds.core.DatasetBuilder, patients: Sequence[str]) -> list[PatientSummary]:
-    """The summaries of `patients`.
+class _Slices(NamedTuple):
+    """All slices of some patients, in order: `image` and `label` compressed, and the rest."""
+
+    encoded: dict[str, Any]
+    table: SliceTable
+
+
+def _read_slices(
+    builder: tfds.core.DatasetBuilder, patients: Sequence[str], liver_only: bool
+) -> _Slices:
+    """Reads every slice of the patients, pixels still compressed.
 
     Raises:
-        SplitError: no patient, one named twice, or one that the dataset does not hold.
+        InputError: the slices read are not the patients', in order.
     """
-    if not patients:
-        raise SplitError(f"{builder.name}: expected one patient or more, found none")
-    check_disjoint({"the list of patients": patients})
-    held = summaries(builder)
-    unknown = [patient for patient in patients if patient not in held]
-    if unknown:
-        raise SplitError(
-            f"{builder.name}: does not hold {', '.join(unknown)}; it holds {', '.join(held)}"
-        )
-    return [held[patient] for patient in patients]
+    selected = _select(builder, patients)
+    total = sum(summary.slices for summary in selected.values())
+    skipped = {name: tfds.decode.SkipDecoding() for name in ("image", "label")}
+    dataset = builder.as_dataset(
+        split="+".join(patients),
+        decoders=skipped,
+        read_config=_read_config(),
+    )
+    # One more than there should be, so that a surplus is found too.
+    found = dataset.batch(total + 1).take(1).get_single_element()
+    examples = {name: values.numpy() for name, values in found.items() if name not in skipped}
+    table = make_table(builder.name, selected, examples, liver_only)
+    return _Slices({name: found[name] for name in skipped}, table)
+
+
+def _permutation(count: int, seed: int) -> np.ndarray:
+    """0 to `count` - 1 in random order, as tf.data shuffles them."""
+    numbers = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=False)
+    return numbers.batch(count).get_single_element().numpy()
+
+
+def _select(
+    builder: tfds.core.DatasetBuilder, patients: Sequence[str]
+) -> dict[str, PatientSummary]:
+    """The summaries of `patients`; see `datasets.slices.select_patients`."""
+    return select_patients(builder.name, summaries(builder), patients)
 
 
 def _decimals(values: np.ndarray) -> list[float]:
@@ -224,15 +272,3 @@ def _read_config() -> tfds.ReadConfig:
     options = tf.data.Options()
     options.deterministic = True
     return tfds.ReadConfig(options=options, interleave_cycle_length=1, try_autocache=False)
-
-
-def _pad(batch: Batch, size: int) -> Batch:
-    """`batch` with weights, filled up with zeros to `size` slices."""
-    count = len(batch["image"])
-    padded = {
-        name: np.pad(values, [(0, size - count)] + [(0, 0)] * (values.ndim - 1))
-        if count < size
-        else values
-        for name, values in batch.items()
-    }
-    return {**padded, "weight": (np.arange(size) < count).astype(np.float32)}

@@ -1,12 +1,13 @@
 """What a dataset holds: one example per axial slice, and one summary per patient."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from liverjax.errors import InputError
+from liverjax.datasets.splits import check_disjoint
+from liverjax.errors import InputError, SplitError
 from liverjax.labels import liver_mask, tumor_mask
 from liverjax.volume import Geometry, Volume
 
@@ -96,3 +97,41 @@ def changes(prepared: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
         "changed": [p for p in found if p in prepared and found[p] != prepared[p]],
     }
     return [f"{kind}: {', '.join(sorted(names))}" for kind, names in kinds.items() if names]
+
+
+def select_patients(
+    dataset: str, held: Mapping[str, PatientSummary], patients: Sequence[str]
+) -> dict[str, PatientSummary]:
+    """The summaries of `patients`, in this order.
+
+    Args:
+        dataset: its name, for messages.
+        held: every patient of the dataset.
+        patients: names.
+
+    Raises:
+        SplitError: no patient, one named twice, or one that the dataset does not hold.
+    """
+    if not patients:
+        raise SplitError(f"{dataset}: expected one patient or more, found none")
+    check_disjoint({"the list of patients": patients})
+    unknown = [patient for patient in patients if patient not in held]
+    if unknown:
+        raise SplitError(
+            f"{dataset}: does not hold {', '.join(unknown)}; it holds {', '.join(held)}"
+        )
+    return {patient: held[patient] for patient in patients}
+
+
+def check_one_size(dataset: str, selected: Mapping[str, PatientSummary]) -> None:
+    """Refuses patients whose slices differ in size, so that they cannot share a batch.
+
+    Raises:
+        InputError: lists the sizes.
+    """
+    sizes = {name: f"{summary.height}x{summary.width}" for name, summary in selected.items()}
+    if len(set(sizes.values())) > 1:
+        listing = ", ".join(f"{name} {size}" for name, size in sizes.items())
+        raise InputError(
+            f"{dataset}: expected slices of one size, found {listing}; choose patients of one size"
+        )

@@ -1,6 +1,7 @@
 """The two networks composed: a CT in, liver and tumours out."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,15 @@ from liverjax.inference.load import LoadedNetwork, load_network
 from liverjax.inference.postprocess import liver_from_probability, tumor_from_probability
 from liverjax.inference.predict import predict_volume
 from liverjax.labels import merge_masks
-from liverjax.volume import Segmentation, Volume, from_canonical, to_canonical
+from liverjax.volume import (
+    Segmentation,
+    Volume,
+    canonical_geometry,
+    from_canonical,
+    to_canonical,
+)
+
+_LOGGER = logging.getLogger(__name__)
 
 Cascade = Callable[[Volume], Segmentation]
 
@@ -39,8 +48,29 @@ def compose(liver: LoadedNetwork, tumor: LoadedNetwork) -> Cascade:
 
 
 def _segment(liver: LoadedNetwork, tumor: LoadedNetwork, volume: Volume) -> Segmentation:
-    hu = np.ascontiguousarray(to_canonical(volume.hu, volume.geometry))
-    liver_mask = liver_from_probability(predict_volume(liver, hu))
-    tumor_mask = tumor_from_probability(predict_volume(tumor, hu, liver_mask), liver_mask)
+    _warn_of_unknown_spacing((liver, tumor), volume)
+    canonical = Volume(
+        np.ascontiguousarray(to_canonical(volume.hu, volume.geometry)),
+        canonical_geometry(volume.hu.shape, volume.geometry),
+    )
+    liver_mask = liver_from_probability(predict_volume(liver, canonical))
+    tumor_mask = tumor_from_probability(predict_volume(tumor, canonical, liver_mask), liver_mask)
     labels = from_canonical(merge_masks(liver_mask, tumor_mask), volume.geometry)
     return Segmentation(np.ascontiguousarray(labels), volume.geometry)
+
+
+def _warn_of_unknown_spacing(networks: Sequence[LoadedNetwork], volume: Volume) -> None:
+    """Says once per CT where a network cannot be shown it at the scale that it was trained at."""
+    scales = {
+        network.config.stage.value: network.config.preprocess.pixel_mm
+        for network in networks
+        if network.config.preprocess.pixel_mm
+    }
+    if scales and not volume.geometry.spacing_known:
+        trained = " and ".join(f"{stage} at {mm:g} mm" for stage, mm in scales.items())
+        _LOGGER.warning(
+            "the CT's voxel size is not known, but the networks were trained on pixels of one size "
+            "(%s): its slices are fitted into the network's input instead, and the segmentation "
+            "may suffer",
+            trained,
+        )

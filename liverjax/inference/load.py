@@ -64,7 +64,8 @@ def _check_shapes(
     """Refuses weights that are not those of the network that their configuration names."""
     size, channels = config.preprocess.size, config.preprocess.input_channels
     images = jax.ShapeDtypeStruct((1, size, size, channels), "float32")
-    init = partial(model.init, train=False)
+    # Training uses every part of a network, inference may not.
+    init = partial(model.init, train=True)
     expected = _shapes(jax.eval_shape(init, jax.random.key(0), images))
     found = _shapes({name: tree for name, tree in variables.items() if tree})
     for name in sorted({*expected, *found}):

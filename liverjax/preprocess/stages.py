@@ -105,9 +105,9 @@ def _tumor_grid(config: PreprocessConfig, batch: DeviceBatch) -> Grid:
     longest = max(liver.shape[1:3])
     view = roi.liver_view(box, longest, config.roi_margin, config.roi_min_side)
     if config.pixel_mm and "spacing" in batch:
-        spacing, side_mm = batch["spacing"], config.size * config.pixel_mm
-        side = roi.side_in_mm(box, spacing, side_mm, config.roi_margin)
-        view = resize.at_scale(view, spacing, side)
+        least = config.size * config.pixel_mm
+        side_mm = roi.side_in_mm(box, batch["spacing"], least, config.roi_margin)
+        view = resize.at_scale(view, batch["spacing"], side_mm)
     region = roi.dilate(_shown(liver > 0, view, config.size), config.roi_dilation)
     return Grid(_hu(batch["image"], view, config.size), region, view)
 

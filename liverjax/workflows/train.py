@@ -34,7 +34,7 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
     builder = input_pipeline.open_dataset(dataset.name, data_dir)
     fingerprint = input_pipeline.dataset_fingerprint(builder)
 
-    def source(patients: tuple[str, ...]) -> input_pipeline.SliceSource:
+    def source(patients: tuple[str, ...], tumor_share: float = 0.0) -> input_pipeline.SliceSource:
         """Their slices; the second stage has no use for those without liver."""
         return input_pipeline.SliceSource(
             builder,
@@ -42,11 +42,13 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
             batch_size=config.batch_size,
             seed=config.seed,
             liver_only=config.stage is Stage.TUMOR,
+            neighbors=config.preprocess.neighbors,
+            tumor_share=tumor_share,
         )
 
     fit(
         config,
-        source(dataset.train),
+        source(dataset.train, config.tumor_share),
         source(dataset.validation) if dataset.validation else None,
         run,
         begin_run(run, config, fingerprint),

@@ -72,7 +72,7 @@ def test_the_tumour_stage_skips_slices_without_liver(runs, case):
     network = load_network(runs / "tumor", Stage.TUMOR)
     liver = labels >= 1
     liver[3:] = False
-    probability = predict_volume(network, volume.hu, liver)
+    probability = predict_volume(network, volume, liver)
     assert not probability[3:].any()
     assert probability[:3].max() > 0.5
 
@@ -80,7 +80,7 @@ def test_the_tumour_stage_skips_slices_without_liver(runs, case):
 def test_batches_of_any_size_give_the_same(runs, case):
     volume, _ = case
     network = load_network(runs / "liver", Stage.LIVER)
-    first, second = (predict_volume(network, volume.hu, batch_size=size) for size in (4, 10))
+    first, second = (predict_volume(network, volume, batch_size=size) for size in (4, 10))
     np.testing.assert_allclose(first, second, atol=1e-5)
 
 
