@@ -22,8 +22,8 @@ def run_epochs(kind, config, train, validation, start=0):
     feed = open_feed(kind, config, program, train, validation, devices)
     state, totals = program.state, np.zeros(5)
     for epoch in (0, 1):
-        for state, sums in feed.train(state, epoch, start):  # noqa: B020
-            totals = accumulate(totals, sums)
+        for after, sums in feed.train(state, epoch, start):
+            state, totals = after, accumulate(totals, sums)
     judged = np.zeros(5)
     for sums in feed.evaluate(state):
         judged = accumulate(judged, sums)
@@ -39,10 +39,8 @@ def test_both_feeds_train_on_the_same_batches(share):
     def source():
         return InMemorySource(images, labels, batch_size=BATCH, seed=0, tumor_share=share)
 
-    found = [
-        run_epochs(kind, config, source(), toy_source(1)) for kind in (Feed.RESIDENT, Feed.STREAM)
-    ]
-    (first, train, judged), (second, other_train, other_judged) = found
+    first, train, judged = run_epochs(Feed.RESIDENT, config, source(), toy_source(1))
+    second, other_train, other_judged = run_epochs(Feed.STREAM, config, source(), toy_source(1))
     assert train == pytest.approx(other_train, rel=1e-5)
     assert judged == pytest.approx(other_judged, rel=1e-3)
     assert int(first.step) == int(second.step) == 8

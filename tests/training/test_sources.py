@@ -34,5 +34,5 @@ def test_arrays_that_do_not_belong_together_are_refused():
     images = np.zeros((4, 8, 8, 1), np.int16)
     with pytest.raises(InputError, match=r"\(3, 8, 8, 1\)"):
         InMemorySource(images, np.zeros((3, 8, 8, 1), np.uint8), batch_size=2, seed=0)
-    with pytest.raises(ConfigError, match="at most 4 .*found 5"):
+    with pytest.raises(ConfigError, match=r"at most 4 .*found 5"):
         InMemorySource(images, np.zeros((4, 8, 8, 1), np.uint8), batch_size=5, seed=0)

@@ -1,0 +1,77 @@
+import dataclasses
+import os
+import socket
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from liverjax.errors import ConfigError
+from liverjax.training import devices
+from liverjax.training.log import read_metrics
+from tests.conftest import ROOT
+from tests.toy import toy_config
+
+# Group norm and no bias before it: nothing in this network but what its gradients decide, so that
+# rounding alone tells the runs apart.
+FIELDS = ("stage=tumor", "batch_size=8", "epochs=4", "tumor_share=0.5")
+# Sums over devices are rounded in another order than on one.
+TOLERANCE = 2e-4
+
+
+def start(workdir, *fields, device_count=1):
+    environment = os.environ | {
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={device_count}"
+    }
+    command = [sys.executable, "-m", "tests.training.toy_run", str(workdir), *FIELDS, *fields]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def losses(workdir, *processes):
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors[-2000:]
+    records = read_metrics(workdir)
+    assert len(records) == 4
+    return [record[f"{side}_loss"] for record in records for side in ("train", "validation")]
+
+
+@pytest.fixture(scope="module")
+def on_one_device(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("one")
+    return losses(workdir, start(workdir))
+
+
+@pytest.mark.parametrize("feed", ["resident", "stream"])
+def test_eight_devices_give_the_losses_of_one(tmp_path, on_one_device, feed):
+    found = losses(tmp_path, start(tmp_path, f"feed={feed}", device_count=8))
+    assert found == pytest.approx(on_one_device, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("feed", ["resident", "stream"])
+def test_two_processes_give_the_losses_of_one(tmp_path, on_one_device, feed):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    pair = [start(tmp_path, f"process={address},2,{index}", f"feed={feed}") for index in (0, 1)]
+    assert losses(tmp_path, *pair) == pytest.approx(on_one_device, rel=TOLERANCE)
+
+
+def test_batches_that_the_devices_cannot_share_are_refused(monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: 8)
+    config = dataclasses.replace(toy_config(), batch_size=12)
+    with pytest.raises(ConfigError, match=r"batch_size: expected a multiple of 8 .*found 12"):
+        devices.check_devices(config)
+
+
+def test_a_process_that_is_none_of_them_is_refused():
+    with pytest.raises(ConfigError, match="expected 0 to 1, found 2"):
+        devices.join_processes("localhost:1", 2, 2)
