@@ -2,9 +2,8 @@
 
 import dataclasses
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
@@ -15,6 +14,7 @@ from liverjax.evaluation.overlap import PatientScore, score_patient
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import LoadedNetwork
 from liverjax.io.atomic import make_folder, write_json
+from liverjax.workflows.manifest import check_ancestor
 
 EVALUATION = "evaluation.json"
 
@@ -65,22 +65,6 @@ def check_held_out(patients: Sequence[str], sides: Sequence[DatasetConfig]) -> N
         raise SplitError("no patient to evaluate: the networks hold none back for testing")
     for side in sides:
         check_disjoint({"evaluation": patients, "train": side.train, "validation": side.validation})
-
-
-def check_ancestor(patients: Sequence[str], manifest: Mapping[str, Any]) -> None:
-    """Refuses to judge a network on patients that its initial weights have seen.
-
-    Raises:
-        SplitError: names the patients.
-    """
-    initial = manifest.get("initial")
-    if initial and initial["dataset"]["name"] == manifest["dataset"]["name"]:
-        seen = sorted({*patients} & {*initial["patients"]})
-        if seen:
-            raise SplitError(
-                f"{', '.join(seen)}: among the patients of the run that config.init_from names, "
-                "whose weights this network started from; evaluate on others"
-            )
 
 
 def check_same_dataset(networks: Sequence[LoadedNetwork], fingerprint: str) -> None:

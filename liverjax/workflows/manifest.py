@@ -8,6 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import jax
 from liverjax import config as config_lib
 from liverjax.checkpoint import load_model
 from liverjax.config import ExperimentConfig
-from liverjax.errors import InputError
+from liverjax.errors import InputError, SplitError
 from liverjax.io.atomic import make_folder, write_json
 from liverjax.training.devices import is_first_process
 from liverjax.training.log import read_metrics
@@ -63,6 +64,22 @@ def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> 
         manifest["resumed"].append({"step": step} | circumstances)
         _write(path, manifest)
     return manifest
+
+
+def check_ancestor(patients: Sequence[str], manifest: Mapping[str, Any]) -> None:
+    """Refuses to judge a network on patients that its initial weights have seen.
+
+    Raises:
+        SplitError: names the patients.
+    """
+    initial = manifest.get("initial")
+    if initial and initial["dataset"]["name"] == manifest["dataset"]["name"]:
+        seen = sorted({*patients} & {*initial["patients"]})
+        if seen:
+            raise SplitError(
+                f"{', '.join(seen)}: among the patients of the run that config.init_from names, "
+                "whose weights this network started from; hold out others"
+            )
 
 
 def _write(path: Path, manifest: dict[str, Any]) -> None:

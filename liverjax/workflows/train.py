@@ -5,9 +5,10 @@ from pathlib import Path
 from liverjax.config import ExperimentConfig, Stage
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import SplitError
+from liverjax.training.devices import share_of_batches
 from liverjax.training.loop import fit
 from liverjax.validation import validate
-from liverjax.workflows.manifest import begin_run
+from liverjax.workflows.manifest import begin_run, check_ancestor
 
 
 def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
@@ -23,6 +24,8 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
         SplitError: a patient on two sides, or one that the dataset does not hold.
         InputError: the dataset is not prepared, or is another one than `run` was begun with.
         TrainingError: the loss is not finite.
+        CheckpointError: one cannot be written, or initial weights do not fit.
+        StoppedError: the process was asked to stop; what was done is saved.
     """
     from liverjax import input_pipeline  # here, so that importing workflows needs no TensorFlow
 
@@ -44,12 +47,15 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
             liver_only=config.stage is Stage.TUMOR,
             neighbors=config.preprocess.neighbors,
             tumor_share=tumor_share,
+            share=share_of_batches(),
         )
 
+    manifest = begin_run(run, config, fingerprint)
+    check_ancestor(dataset.test, manifest)
     fit(
         config,
         source(dataset.train, config.tumor_share),
         source(dataset.validation) if dataset.validation else None,
         run,
-        begin_run(run, config, fingerprint),
+        manifest,
     )
