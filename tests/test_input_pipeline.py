@@ -92,6 +92,100 @@ def test_images_keep_their_labels_when_shuffled(builder):
             assert np.array_equal(label[..., 0], label_of[image.tobytes()])
 
 
+def test_the_order_is_that_of_a_shuffle_of_the_whole_dataset(builder):
+    slices = source(builder, liver_only=True)
+    in_order = input_pipeline.tf.data.Dataset.from_tensor_slices(images(slices.eval_batches()))
+    seed = int(np.random.SeedSequence([1, 5]).generate_state(1)[0])
+    shuffled = in_order.shuffle(8, seed=seed, reshuffle_each_iteration=False)
+    expected = list(shuffled.as_numpy_iterator())
+    np.testing.assert_array_equal(images(slices.train_batches(5)), expected)
+
+
+def test_a_later_start_leaves_out_batches_and_changes_none(builder):
+    slices = source(builder, batch_size=3, tumor_share=0.3, neighbors=1)
+    whole = list(slices.train_batches(2))
+    for start in (1, 3, 4):
+        rest = list(slices.train_batches(2, start))
+        assert len(rest) == 4 - start
+        for left, right in zip(rest, whole[start:], strict=True):
+            for name in whole[0]:
+                np.testing.assert_array_equal(left[name], right[name])
+
+
+@pytest.mark.parametrize("options", [{}, {"tumor_share": 0.5, "neighbors": 1}])
+def test_processes_see_together_what_one_sees_alone(builder, options):
+    options = {"batch_size": 4, "liver_only": True, **options}
+    alone = source(builder, **options)
+    parts = [source(builder, **options, share=(index, 2)) for index in (0, 1)]
+    for read in (lambda s: s.train_batches(1), lambda s: s.eval_batches()):
+        for whole, *halves in zip(read(alone), *map(read, parts), strict=True):
+            for name in whole:
+                assert [len(half[name]) for half in halves] == [2, 2]
+                together = np.concatenate([half[name] for half in halves])
+                np.testing.assert_array_equal(together, whole[name])
+
+
+def test_shares_of_the_last_batch_are_padded_alike(builder):
+    parts = [list(source(builder, share=(index, 4)).eval_batches()) for index in range(4)]
+    assert [len(batches) for batches in parts] == [3] * 4
+    five = [
+        list(source(builder, batch_size=10, share=(index, 5)).eval_batches()) for index in range(5)
+    ]
+    assert [batches[-1]["weight"].tolist() for batches in five] == [[1, 1]] + [[0, 0]] * 4
+
+
+def test_batches_that_cannot_be_shared_are_refused(builder):
+    with pytest.raises(ConfigError, match=r"config.batch_size: .* multiple of the 3 processes"):
+        source(builder, share=(0, 3))
+
+
+@pytest.mark.parametrize("liver_only", [False, True])
+def test_neighbours_are_the_patients_own_slices(builder, liver_only):
+    slices = source(builder, batch_size=5, neighbors=2, liver_only=liver_only)
+    volumes = [tiny_patient(17, depth=7), tiny_patient(4)]
+    expected = []
+    for hu, labels in volumes:
+        for index in range(len(hu)):
+            if labels[index].any() or not liver_only:
+                around = np.clip(np.arange(index - 2, index + 3), 0, len(hu) - 1)
+                expected.append(np.moveaxis(hu[around], 0, -1))
+    np.testing.assert_array_equal(images(slices.eval_batches()), expected)
+    stack_of = {stack[..., 2].tobytes(): stack for stack in expected}
+    for batch in slices.train_batches(0):
+        for stack in batch["image"]:
+            np.testing.assert_array_equal(stack, stack_of[stack[..., 2].tobytes()])
+
+
+def test_batches_say_how_large_their_pixels_are(builder):
+    (batch,) = source(builder, batch_size=16).eval_batches()
+    assert (batch["spacing"].shape, batch["spacing"].dtype) == ((16, 2), np.float32)
+    np.testing.assert_allclose(batch["spacing"][:12], [SPACING[1:]] * 12)
+    assert not batch["spacing"][12:].any()
+
+
+def test_balanced_batches_hold_their_share_of_tumours(builder):
+    # Two of the twelve slices show tumour.
+    slices = source(builder, batch_size=4, tumor_share=0.5)
+    assert slices.steps_per_epoch == 3
+    epochs = [list(slices.train_batches(epoch)) for epoch in (0, 0, 1)]
+    for batch in epochs[0]:
+        assert (batch["label"] == 2).any(axis=(1, 2, 3)).sum() >= 2
+        assert batch["weight"].tolist() == [1] * 4
+    first, again, other = map(images, epochs)
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert len(as_set(first)) == 8  # two with tumour, and six others
+
+
+def test_a_share_of_tumours_needs_one(builder, monkeypatch):
+    found = input_pipeline.summaries(builder)
+    for summary in found.values():
+        summary.tumor_voxels = 0
+    monkeypatch.setattr(input_pipeline, "summaries", lambda _: found)
+    with pytest.raises(ConfigError, match=r"config.tumor_share: patient17, patient04 have no sl"):
+        source(builder, tumor_share=0.5)
+
+
 def test_training_drops_the_remainder(builder):
     slices = source(builder, batch_size=5)
     batches = list(slices.train_batches(0))

@@ -49,13 +49,16 @@ def load_network(run: Path, stage: Stage, step: int | None = None) -> LoadedNetw
         )
     model = build(config.model)
     _check_shapes(run, model, config, loaded.variables)
-    function = partial(
-        _probability,
-        model=model,
-        preprocess=build_preprocess(config.preprocess, stage),
-    )
-    variables = jax.device_put(loaded.variables)
-    return LoadedNetwork(config, loaded.manifest, partial(jax.jit(function), variables))
+    return bind_network(config, loaded.manifest, model, loaded.variables)
+
+
+def bind_network(
+    config: ExperimentConfig, manifest: dict[str, Any], model: nn.Module, variables: Any
+) -> LoadedNetwork:
+    """A network that predicts with these weights; see `LoadedNetwork`."""
+    preprocess = build_preprocess(config.preprocess, config.stage)
+    function = jax.jit(partial(_probability, model=model, preprocess=preprocess))
+    return LoadedNetwork(config, manifest, partial(function, jax.device_put(variables)))
 
 
 def _check_shapes(

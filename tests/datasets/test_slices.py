@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
 
-from liverjax.datasets.slices import PatientSummary, changes, slice_examples
-from liverjax.errors import InputError
+from liverjax.datasets.slices import (
+    PatientSummary,
+    changes,
+    check_one_size,
+    select_patients,
+    slice_examples,
+)
+from liverjax.errors import InputError, SplitError
 from liverjax.volume import Geometry, Volume
 
 HU = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
@@ -50,3 +56,14 @@ def test_changes_lists_patients_by_what_happened_to_them():
         "changed: patient02",
     ]
     assert changes(prepared, prepared) == []
+
+
+def test_patients_are_selected_in_the_order_asked_for():
+    held = {"patient01": PatientSummary("a", 8, 8), "patient02": PatientSummary("b", 8, 9)}
+    selected = select_patients("tiny", held, ["patient02", "patient01"])
+    assert list(selected.items()) == [(name, held[name]) for name in ("patient02", "patient01")]
+    with pytest.raises(SplitError, match="tiny: does not hold patient03; it holds patient01, pat"):
+        select_patients("tiny", held, ["patient01", "patient03"])
+    check_one_size("tiny", {"patient01": held["patient01"]})
+    with pytest.raises(InputError, match=r"tiny: .* found patient02 8x9, patient01 8x8"):
+        check_one_size("tiny", selected)

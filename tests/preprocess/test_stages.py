@@ -1,69 +1,11 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from liverjax.config import PreprocessConfig, Stage
 from liverjax.preprocess import resize, roi
 from liverjax.preprocess.stages import build_preprocess
-from liverjax.preprocess.window import AIR_HU, window
-
-
-def test_window_maps_and_clips():
-    hu = jnp.array([-1024.0, -100.0, 150.0, 400.0, 3000.0])
-    np.testing.assert_allclose(window(hu, -100, 400), [0, 0, 0.5, 1, 1])
-
-
-def test_the_whole_view_at_its_own_size_changes_nothing(rng):
-    images = rng.normal(size=(2, 8, 8, 1)).astype(np.float32)
-    view = resize.whole_view(2, 8, 8)
-    np.testing.assert_allclose(resize.sample(images, view, 8), images, atol=1e-6)
-
-
-def test_halving_averages_instead_of_picking():
-    image = np.indices((16, 16)).sum(0)[None, ..., None] % 2 * 100.0  # a chequerboard
-    half = resize.sample(image, resize.whole_view(1, 16, 16), 8)
-    np.testing.assert_allclose(half, 50.0, atol=7)
-
-
-def test_a_wide_slice_is_padded_not_squeezed():
-    image = np.zeros((1, 8, 16, 1), np.float32)
-    grid = resize.sample(image, resize.whole_view(1, 8, 16), 16, AIR_HU)[0, ..., 0]
-    assert (grid[:3] == AIR_HU).all()
-    assert (grid[-3:] == AIR_HU).all()
-    np.testing.assert_allclose(grid[5:11], 0, atol=1e-3)
-
-
-@pytest.mark.parametrize("center", [(20.0, 12.0), (3.0, 30.0)])
-def test_restore_puts_back_what_sample_took(center):
-    rows, columns = np.indices((32, 32))
-    image = (rows + 2.0 * columns)[None, ..., None].astype(np.float32)
-    view = resize.View(jnp.array([center]), jnp.array([[16.0, 16.0]]))
-    back = np.asarray(resize.restore(resize.sample(image, view, 32), view, 32, 32))
-    inside = np.zeros((32, 32), bool)
-    for axis, middle in enumerate(center):
-        offsets = np.indices((32, 32))[axis] + 0.5 - middle
-        inside = (np.abs(offsets) < 6) & (inside if axis else True)
-    # At the slice's own edge the grid mixes in what lies outside.
-    inside[[0, -1]] = inside[:, [0, -1]] = False
-    np.testing.assert_allclose(back[0, ..., 0][inside], image[0, ..., 0][inside], atol=0.1)
-    assert not back[0, ..., 0][np.abs(rows + 0.5 - center[0]) > 9].any()
-
-
-def test_liver_view_surrounds_the_liver_of_each_slice():
-    liver = np.zeros((3, 40, 40, 1), np.uint8)
-    liver[0, 10:20, 4:24] = 1
-    liver[1, 39, 39] = 1
-    view = roi.liver_view(roi.liver_box(jnp.asarray(liver)), 40, margin=0.1, min_side=0.25)
-    np.testing.assert_allclose(view.center, [[15, 14], [39.5, 39.5], [20, 20]])
-    np.testing.assert_allclose(view.side, [[24, 24], [10, 10], [40, 40]], rtol=1e-6)
-
-
-def test_dilate_widens_by_the_pixels_asked_for():
-    mask = np.zeros((1, 9, 9, 1), np.float32)
-    mask[0, 4, 4] = 1
-    assert np.asarray(roi.dilate(jnp.asarray(mask), 2)).sum() == 25
-    assert np.asarray(roi.dilate(jnp.asarray(mask), 0)).sum() == 1
+from liverjax.preprocess.window import AIR_HU
 
 
 @pytest.fixture
@@ -125,3 +67,95 @@ def test_a_relative_window_does_not_see_the_contrast_phase(batch):
     # A whole liver 25 HU brighter looks the same inside.
     np.testing.assert_allclose(inputs(0), inputs(25), atol=0.05)
     assert 0.4 < float(np.median(np.asarray(inputs(0))[np.asarray(inputs(0)) > 0])) < 0.7
+
+
+def test_the_grid_holds_whole_hu_next_to_the_resampled_ones(batch):
+    for stage in Stage:
+        grid = build_preprocess(PreprocessConfig(size=48), stage).to_grid(batch)
+        exact = np.asarray(resize.sample(batch["image"], grid.view, 48, AIR_HU))
+        assert (grid.image.dtype, grid.region.dtype) == (np.int16, np.uint8)
+        assert np.abs(np.asarray(grid.image) - exact).max() <= 0.5
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_an_example_tells_tumour_by_the_label_however_little_the_grid_shows(batch, stage):
+    label = batch["label"].copy()
+    label[0][label[0] == 2] = 1
+    label[1][label[1] == 2] = 1
+    label[1, 30, 30] = 2
+    preprocess = build_preprocess(PreprocessConfig(size=8, roi_dilation=0), stage)
+    example = jax.jit(preprocess.to_example)(dict(batch, label=label))
+    assert example.shows_tumor.tolist() == [False, True]
+    assert example.masks.dtype == np.uint8
+    assert example.masks.shape == (2, 8, 8, 2)
+    assert set(np.unique(example.masks)) <= {0, 1}
+    grid = preprocess.to_grid(dict(batch, label=label))
+    np.testing.assert_array_equal(example.masks[..., :1], grid.region)
+    np.testing.assert_array_equal(example.image, grid.image)
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_neighbours_become_channels_under_the_level_of_the_middle_slice(batch, stage):
+    config = PreprocessConfig(
+        size=64, neighbors=1, channels=2, window_low=-80.0, window_high=80.0, relative=True
+    )
+    preprocess = build_preprocess(config, stage)
+    middle = np.where(batch["label"] > 0, 90, -1000).astype(np.int16)
+    stack = np.concatenate([middle + 30, middle, middle - 30], axis=-1)
+    grid = preprocess.to_grid(dict(batch, image=stack))
+    assert grid.image.shape == (2, 64, 64, 3)
+    assert grid.region.shape == (2, 64, 64, 1)
+    inputs = np.asarray(preprocess.to_input(grid.image, grid.region))
+    assert inputs.shape == (2, 64, 64, config.input_channels)
+    inside = np.asarray(grid.image[..., 1]) == 90
+    for channel, offset in enumerate((30, 0, -30)):
+        value = (offset + 80) / 160
+        np.testing.assert_allclose(inputs[..., channel][inside], value, atol=1e-3)
+        np.testing.assert_array_equal(inputs[..., channel], inputs[..., channel + 3])
+    floats = preprocess.to_input(grid.image.astype(np.float32), grid.region)
+    np.testing.assert_array_equal(inputs, floats)
+
+
+def known(batch, spacing):
+    return dict(batch, spacing=np.array([spacing] * 2, np.float32))
+
+
+def test_a_fixed_pixel_size_shows_the_middle_of_the_slice_at_that_size(batch):
+    preprocess = build_preprocess(PreprocessConfig(size=32, pixel_mm=1.0), Stage.LIVER)
+    # Pixels of 0.5 mm: 32 mm are the 64 pixels of the whole slice; of 1 mm: its middle half.
+    whole = build_preprocess(PreprocessConfig(size=32), Stage.LIVER).to_grid(batch)
+    np.testing.assert_array_equal(preprocess.to_grid(known(batch, (0.5, 0.5))).image, whole.image)
+    middle = preprocess.to_grid(known(batch, (1.0, 1.0)))
+    np.testing.assert_array_equal(middle.image, batch["image"][:, 16:48, 16:48])
+    mask = preprocess.to_example(known(batch, (1.0, 1.0))).masks[..., 1:]
+    back = np.asarray(preprocess.to_slices(mask, middle.view, 64, 64))
+    expected = np.where(batch["label"] > 0, 1.0, 0.0)
+    np.testing.assert_allclose(back[:, 16:48, 16:48], expected[:, 16:48, 16:48], atol=1e-5)
+    assert not back[:, :16].any()
+    assert not back[:, :, 48:].any()
+
+
+def test_a_fixed_pixel_size_centres_on_the_liver_and_shows_all_of_it(batch):
+    config = PreprocessConfig(size=64, pixel_mm=1.0, roi_margin=0.25, roi_dilation=0)
+    preprocess = build_preprocess(config, Stage.TUMOR)
+    # The box is 24 x 32 pixels around (28, 24).
+    small = preprocess.to_grid(known(batch, (1.0, 0.5)))
+    np.testing.assert_allclose(small.view.center, [[28, 24]] * 2)
+    np.testing.assert_allclose(small.view.side, [[64, 128]] * 2)
+    assert int(small.region[0].sum()) == 24 * 16
+    large = preprocess.to_grid(known(batch, (1.0, 2.0)))
+    np.testing.assert_allclose(large.view.side, [[96, 48]] * 2)
+    assert int(large.region[0].sum()) == 16 * 42  # 24 and 64 mm at 1.5 mm
+    empty = dict(known(batch, (1.0, 2.0)), label=np.zeros_like(batch["label"]))
+    np.testing.assert_allclose(preprocess.to_grid(empty).view.side, [[64, 32]] * 2)
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_an_unknown_spacing_falls_back_to_the_fit_slice_by_slice(batch, stage):
+    fitted = build_preprocess(PreprocessConfig(size=32), stage).to_grid(batch)
+    preprocess = build_preprocess(PreprocessConfig(size=32, pixel_mm=3.0), stage)
+    mixed = dict(batch, spacing=np.array([[0, 0], [1, 1]], np.float32))
+    grid = preprocess.to_grid(mixed)
+    np.testing.assert_array_equal(grid.image[0], fitted.image[0])
+    np.testing.assert_allclose(grid.view.side, [fitted.view.side[0], [96, 96]])
+    np.testing.assert_array_equal(preprocess.to_grid(batch).image, fitted.image)
