@@ -40,11 +40,13 @@ def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> 
     Raises:
         ConfigError: the run was begun with another configuration.
         InputError: it was begun with another dataset, or its manifest is damaged.
+        SplitError: initial weights have seen a patient that is held out for testing.
     """
     path = make_folder(run) / _FILE_NAME
     circumstances = _circumstances()
     if not path.exists():
         manifest = circumstances | _subject(config, dataset_fingerprint) | {"resumed": []}
+        check_ancestor(config.dataset.test, manifest)
         _write(path, manifest)
         return manifest
     manifest = _read(path)

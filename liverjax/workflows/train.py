@@ -8,7 +8,7 @@ from liverjax.errors import SplitError
 from liverjax.training.devices import share_of_batches
 from liverjax.training.loop import fit
 from liverjax.validation import validate
-from liverjax.workflows.manifest import begin_run, check_ancestor
+from liverjax.workflows.manifest import begin_run
 
 
 def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
@@ -50,12 +50,9 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
             share=share_of_batches(),
         )
 
-    manifest = begin_run(run, config, fingerprint)
-    check_ancestor(dataset.test, manifest)
-    fit(
-        config,
+    sides = (
         source(dataset.train, config.tumor_share),
         source(dataset.validation) if dataset.validation else None,
-        run,
-        manifest,
     )
+    manifest = begin_run(run, config, fingerprint)
+    fit(config, *sides, run, manifest)

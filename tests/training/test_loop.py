@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from liverjax.checkpoint import load_model
+from liverjax.config import Feed, Stage
 from liverjax.errors import ConfigError, TrainingError
 from liverjax.training.log import MetricLog, read_metrics
-from liverjax.training.loop import fit
+from liverjax.training.loop import fit, is_finished
 from liverjax.training.sources import InMemorySource
 from tests.toy import toy_config, toy_slices, toy_source
 
@@ -47,38 +48,6 @@ def test_a_finished_run_is_left_as_it_is(finished):
     assert {p: p.stat().st_mtime_ns for p in run.rglob("*") if p.is_file()} == before
 
 
-class Interrupted:
-    """A source that fails in the middle of epoch 1, as a power cut would."""
-
-    def __init__(self, source):
-        self.source = source
-        self.num_slices, self.steps_per_epoch = source.num_slices, source.steps_per_epoch
-
-    def train_batches(self, epoch, start=0):
-        for index, batch in enumerate(self.source.train_batches(epoch, start), start):
-            if (epoch, index) == (1, 2):
-                raise KeyboardInterrupt
-            yield batch
-
-    def eval_batches(self):
-        return self.source.eval_batches()
-
-
-def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(finished, tmp_path):
-    run, state = finished
-    with pytest.raises(KeyboardInterrupt):
-        fit(toy_config(epochs=3), Interrupted(toy_source()), toy_source(1), tmp_path, {})
-    assert [record["step"] for record in read_metrics(tmp_path)] == [4]
-    resumed = fit(toy_config(epochs=3), toy_source(), toy_source(1), tmp_path, {})
-    for left, right in zip(arrays(state), arrays(resumed), strict=True):
-        np.testing.assert_array_equal(left, right)
-
-    def untimed(folder):
-        return [{k: v for k, v in r.items() if k != "seconds"} for r in read_metrics(folder)]
-
-    assert untimed(tmp_path) == untimed(run)
-
-
 def test_another_configuration_in_the_same_workdir_is_refused(finished):
     run, _ = finished
     with pytest.raises(ConfigError, match=r"config.seed: 0 -> 1"):
@@ -91,15 +60,13 @@ def test_an_impossible_configuration_is_refused_before_anything_is_written(tmp_p
     assert not (tmp_path / "run").exists()
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_step_and_keeps_the_checkpoint(tmp_path):
-    class Poisoned(Interrupted):
-        def train_batches(self, epoch, start=0):
-            for index, batch in enumerate(self.source.train_batches(epoch, start)):
-                yield batch if (epoch, index) != (1, 1) else dict(batch, spacing=...)
-
-    with pytest.raises(TrainingError, match="step 6: the loss is nan"):
-        fit(toy_config(), Poisoned(toy_source()), toy_source(1), tmp_path, {})
-    assert load_model(tmp_path).step == 4
+@pytest.mark.parametrize("feed", [Feed.RESIDENT, Feed.STREAM])
+def test_a_loss_that_is_not_finite_stops_with_the_step_and_is_not_kept(tmp_path, feed):
+    config = toy_config(Stage.TUMOR, feed=feed)
+    config.optimizer.learning_rate = 1e38
+    with pytest.raises(TrainingError, match=r"step \d: the loss is nan"):
+        fit(config, toy_source(), toy_source(1), tmp_path, {})
+    assert not list((tmp_path / "checkpoints").iterdir())
 
 
 def test_the_log_drops_what_will_be_done_again_and_lines_cut_off(tmp_path):
@@ -114,6 +81,39 @@ def test_the_log_drops_what_will_be_done_again_and_lines_cut_off(tmp_path):
         log.write({"step": 8, "train_loss": 0.5})
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "finished"),
+    [
+        ([0.5, 0.4, 0.4], 2, True),
+        ([0.5, 0.4, 0.6], 2, False),
+        ([0.5, 0.5, 0.5], 2, True),
+        ([0.5], 2, False),
+        ([0.5, 0.4, 0.4], 0, False),
+        ([None, 0.5, None, 0.4], 1, True),
+        ([0.1] * 9, 0, True),
+    ],
+)
+def test_a_run_ends_when_its_patience_does(scores, patience, finished):
+    records = [{"validation_dice": score} if score is not None else {} for score in scores]
+    config = toy_config(epochs=9, patience=patience)
+    assert is_finished(config, records) == finished
+
+
+def test_evaluations_and_checkpoints_come_as_often_as_asked(tmp_path):
+    config = toy_config(epochs=5, evaluate_every=2)
+    fit(config, toy_source(), toy_source(1), tmp_path, {})
+    records = read_metrics(tmp_path)
+    assert ["validation_dice" in record for record in records] == [False, True, False, True, True]
+    steps = {int(path.name) for path in (tmp_path / "checkpoints").iterdir()}
+    assert {16, 20} <= steps <= {8, 16, 20}
+
+
+def test_patience_without_validation_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"config\.patience"):
+        fit(toy_config(patience=2), toy_source(), None, tmp_path / "run", {})
+    assert not (tmp_path / "run").exists()
 
 
 def test_hu_reach_the_network_as_they_are():

@@ -1,10 +1,11 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from liverjax.config import Loss
-from liverjax.training.losses import build_loss, cross_entropy, soft_dice
-from liverjax.training.metrics import batch_sums, summarize
+from liverjax.training.losses import build_loss, cross_entropy, over_levels, soft_dice
+from liverjax.training.metrics import accumulate, batch_sums, summarize
 
 ONES = jnp.ones(2)
 
@@ -70,7 +71,10 @@ def test_sums_of_batches_add_up_to_those_of_the_whole(rng):
         batch_sums(jnp.asarray(loss), logits[part], target[part], weight[part])
         for loss, part in ((0.5, slice(0, 2)), (2.0, slice(2, 4)))
     ]
-    found = summarize(parts)
+    totals = np.zeros(5)
+    for part in parts:
+        totals = accumulate(totals, jax.tree.map(lambda leaf: leaf[None], part))
+    found = summarize(totals)
     predicted, true = np.asarray(logits[:3]) >= 0, np.asarray(target[:3]) > 0
     expected = 2 * (predicted & true).sum() / (predicted.sum() + true.sum())
     assert found["dice"] == pytest.approx(expected)
@@ -80,4 +84,21 @@ def test_sums_of_batches_add_up_to_those_of_the_whole(rng):
 def test_dice_of_nothing_at_all_is_one():
     empty = jnp.zeros((1, 4, 4, 1))
     sums = batch_sums(jnp.asarray(0.0), logits_of(empty), empty, jnp.ones(1))
-    assert summarize([sums])["dice"] == 1.0
+    assert summarize(np.array(jax.tree.leaves(sums)))["dice"] == 1.0
+
+
+def test_coarser_levels_count_half_as_much_and_see_shares_of_foreground():
+    target = jnp.zeros((1, 4, 4, 1)).at[0, 0, 0, 0].set(1.0)
+    weight = jnp.ones(1)
+    seen = []
+
+    def loss_fn(logits, wanted, weight):
+        seen.append(np.asarray(wanted)[0, :, :, 0])
+        return jnp.sum(logits) * weight[0]
+
+    levels = (jnp.ones((1, 4, 4, 1)) / 16, jnp.ones((1, 2, 2, 1)), jnp.zeros((1, 1, 1, 1)))
+    total = over_levels(loss_fn, levels, target, weight)
+    assert float(total) == pytest.approx((1 * 1 + 0.5 * 4) / 1.75)
+    assert [part.shape for part in seen] == [(4, 4), (2, 2), (1, 1)]
+    np.testing.assert_allclose(seen[1], [[0.25, 0], [0, 0]])
+    np.testing.assert_allclose(seen[2], 1 / 16)

@@ -3,9 +3,10 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from liverjax.config import Stage
+from liverjax.config import Loss, OptimizerConfig, Stage
 from liverjax.training.optimizer import build_optimizer, build_schedule
 from liverjax.training.program import build_program
 from liverjax.training.state import TrainState
@@ -77,6 +78,59 @@ def test_learning_lowers_the_loss(program):
             state, sums = program.train_step(state, batch)
             losses.append(float(sums.loss))
     assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:4])
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+def test_a_batch_in_parts_moves_the_weights_as_a_whole_one_does(parts):
+    # Cross-entropy is a mean over slices and group norm keeps them apart, so nothing but rounding
+    # may tell the two; the Dice of a batch is no mean.
+    results = []
+    for accumulate in (1, parts):
+        config = toy_config(Stage.TUMOR, loss=Loss.CROSS_ENTROPY)
+        config.optimizer = OptimizerConfig(learning_rate=1e-3, accumulate=accumulate)
+        program = build_program(config, steps=8)
+        state, sums = jax.jit(program.train_step)(program.state, examples(program)[0])
+        results.append((state.opt_state[0].mu, sums))
+    (whole, sums), (divided, other_sums) = results
+    for left, right in zip(jax.tree.leaves(whole), jax.tree.leaves(divided), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-7)
+    for left, right in zip(jax.tree.leaves(sums), jax.tree.leaves(other_sums), strict=True):
+        assert float(left) == pytest.approx(float(right), rel=1e-5)
+
+
+def test_the_moving_average_follows_the_weights_and_is_what_is_evaluated():
+    config = toy_config()
+    config.optimizer = OptimizerConfig(learning_rate=1e-2, ema_decay=0.5)
+    program = build_program(config, steps=8)
+    train_step, expected = jax.jit(program.train_step), program.state.variables
+    state = program.state
+    for step, example in enumerate(examples(program)[:3]):
+        state, _ = train_step(state, example)
+        share = min(0.5, (1 + step) / (10 + step))
+        expected = jax.tree.map(
+            lambda old, new, share=share: share * old + (1 - share) * new, expected, state.variables
+        )
+    assert state.evaluated is state.average
+    for left, right in zip(jax.tree.leaves(expected), jax.tree.leaves(state.average), strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
+    example, weight = examples(program)[0], jnp.ones(4, jnp.float32)
+    averaged = program.eval_step(state, example, weight)
+    plain = program.eval_step(state.replace(average={}), example, weight)
+    assert float(averaged.loss) != float(plain.loss)
+
+
+def test_long_gradients_are_clipped():
+    config = toy_config().optimizer
+    config.clip_norm = 2.0
+    optimizer = build_optimizer(config, 10)
+    params = {"kernel": jnp.zeros((2, 2))}
+    moments = []
+    for gradient in (100.0, 1000.0):
+        gradients = {"kernel": jnp.full((2, 2), gradient)}
+        _, state = optimizer.update(gradients, optimizer.init(params), params)
+        moments.append(np.asarray(optax.tree.get(state, "mu")["kernel"]))
+    np.testing.assert_allclose(moments[0], moments[1], rtol=1e-5)
+    np.testing.assert_allclose(moments[0], 0.1 * 1.0, rtol=1e-5)  # norm 2 over four values
 
 
 def test_the_schedule_warms_up_and_ends_at_zero():

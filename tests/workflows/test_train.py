@@ -6,7 +6,7 @@ import pytest
 from liverjax.checkpoint import load_model
 from liverjax.config import DatasetConfig, Stage
 from liverjax.errors import ConfigError, InputError, SplitError
-from liverjax.workflows.manifest import begin_run
+from liverjax.workflows.manifest import begin_run, check_ancestor
 from liverjax.workflows.train import train
 from tests.small_run import PATIENTS, small_config
 
@@ -78,6 +78,38 @@ def test_a_resumed_run_keeps_its_first_manifest_and_notes_the_second(small_run, 
     # With nothing left to do, nothing is noted.
     train(config, workdir / "data", folder)
     assert json.loads((folder / "manifest.json").read_text()) == manifest
+
+
+def test_a_run_that_goes_on_elsewhere_says_what_is_different(small_run, tmp_path, caplog):
+    workdir, _ = small_run
+    config = dataclasses.replace(small_config(Stage.LIVER), epochs=2)
+    manifest = begin_run(tmp_path, config, fingerprint_of(workdir))
+    manifest["versions"]["jaxlib"] = "0.0.1"
+    manifest["device"]["cpus"] = 1000
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    begin_run(tmp_path, config, fingerprint_of(workdir))
+    assert any("begun with jaxlib 0.0.1, now" in line for line in caplog.messages)
+    assert any("begun with cpus 1000, now" in line for line in caplog.messages)
+    assert len(caplog.messages) == 2
+
+
+def test_patients_that_the_initial_weights_have_seen_cannot_be_held_out(small_run, tmp_path):
+    workdir, _ = small_run
+    known = small_config(Stage.LIVER).dataset
+    heir = dataclasses.replace(small_config(Stage.LIVER), init_from=str(workdir / "liver"))
+    begin_run(tmp_path / "heir", heir, fingerprint_of(workdir))
+    manifest = json.loads((tmp_path / "heir" / "manifest.json").read_text())
+    assert manifest["initial"]["patients"] == sorted({*known.train, *known.validation})
+    with pytest.raises(SplitError, match=rf"{known.train[0]}: .*config\.init_from"):
+        check_ancestor([known.train[0]], manifest)
+    swapped = DatasetConfig("ircadb", train=known.test, test=known.train)
+    with pytest.raises(SplitError, match=r"config\.init_from"):
+        begin_run(
+            tmp_path / "swapped",
+            dataclasses.replace(heir, dataset=swapped),
+            fingerprint_of(workdir),
+        )
+    assert not (tmp_path / "swapped" / "manifest.json").exists()
 
 
 def fingerprint_of(workdir):
