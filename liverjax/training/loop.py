@@ -20,7 +20,7 @@ from liverjax.io.atomic import make_folder
 from liverjax.models.build import build
 from liverjax.preprocess.stages import build_preprocess
 from liverjax.training import metrics, step
-from liverjax.training.augment import build_augment
+from liverjax.training.augment.build import build_augment
 from liverjax.training.log import MetricLog
 from liverjax.training.losses import build_loss
 from liverjax.training.optimizer import build_optimizer, build_schedule

@@ -7,12 +7,13 @@ result with the state donated.
 from collections.abc import Mapping
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
 from liverjax.models.build import logits_of
 from liverjax.preprocess.stages import Preprocess
-from liverjax.training.augment import AugmentFn
+from liverjax.training.augment.build import AugmentFn
 from liverjax.training.losses import LossFn
 from liverjax.training.metrics import Sums, batch_sums
 from liverjax.training.state import TrainState
@@ -39,7 +40,7 @@ def train_step(
         model: network from images to logits.
         optimizer: its update rule.
         loss_fn: see `liverjax.training.losses`.
-        augment_fn: see `liverjax.training.augment`.
+        augment_fn: see `liverjax.training.augment.build`.
         preprocess: of the stage.
 
     Returns:
@@ -49,7 +50,10 @@ def train_step(
     key = jax.random.fold_in(state.key, state.step)
     grid = preprocess.to_grid(batch)
     target = preprocess.to_target(batch["label"], grid.view)
-    grid, target = augment_fn(key, grid, target)
+    masks = jnp.concatenate([grid.region, target], axis=-1).astype(jnp.uint8)
+    image, masks = augment_fn(key, grid.image, masks)
+    region, target = jnp.split(masks.astype(jnp.float32), 2, axis=-1)
+    grid = grid._replace(image=image, region=region)
     inputs = preprocess.to_input(grid)
 
     def objective(params: optax.Params) -> tuple[jax.Array, tuple[jax.Array, Mapping]]:
