@@ -129,25 +129,66 @@ class ModelConfig:
 
 @dataclasses.dataclass
 class AugmentConfig:
-    """Ranges of the random transforms, all symmetric around "unchanged"; 0 switches one off.
+    """Random transforms of the training slices: how strong, and with which probability.
+
+    Strengths are ranges around "unchanged" that each slice's own strength is drawn from,
+    uniformly where nothing else is said. A transform of strength 0, or of probability 0, is left
+    out of the program. The neighbours of a slice are transformed as it is.
+
+    nnU-Net's recipe in two dimensions (Isensee et al., Nature Methods 18, 2021) is nearly:
+    rotation 180 and zoom 0.3 at probability 0.2 each, noise at 0.1, blur 1 at 0.2, brightness
+    and contrast (0.25) at 0.15, low_resolution 0.5 at 0.25, gamma 0.5 at 0.37 of which
+    gamma_inverted 0.27, both flips, and neither shear, shift nor elastic.
 
     Attributes:
-        rotation: degrees.
+        rotation: degrees about the centre.
         zoom: relative change of size.
-        shift: fraction of the image side.
+        shear: degrees by which rows and columns slant, drawn for each of the two.
+        shift: fraction of the image side, drawn for rows and for columns.
+        elastic: largest displacement of a smooth random field, as a fraction of the image side;
+            each slice's own largest one is drawn from 0 to this.
+        elastic_cell: distance of that field's control points, as a fraction of the image side.
+        flip: whether slices are mirrored left-right.
+        flip_vertical: whether slices are mirrored front-back.
+        blur: standard deviation of a Gaussian in pixels, drawn from 0 to this.
+        low_resolution: fraction of the pixels along each side that is lost, drawn from 0 to this.
+        gamma: powers from 1 / (1 + gamma) to 1 + gamma of the HU of soft tissue, taken as 0..1;
+            their logarithm is uniform.
+        gamma_inverted: share of these in which bright and dark change places for it.
         brightness: HU added.
-        contrast: relative change of HU around the window's centre.
-        noise: standard deviation in HU, drawn per slice from 0 to this.
-        flip: whether slices are mirrored left-right half of the time.
+        contrast: relative change of HU around soft tissue.
+        noise: standard deviation in HU, drawn from 0 to this.
+        *_probability: share of the slices that a transform acts on, each one drawn by itself.
     """
 
     rotation: float = 10.0
+    rotation_probability: float = 1.0
     zoom: float = 0.1
+    zoom_probability: float = 1.0
+    shear: float = 0.0
+    shear_probability: float = 1.0
     shift: float = 0.05
-    brightness: float = 15.0
-    contrast: float = 0.1
-    noise: float = 10.0
+    shift_probability: float = 1.0
+    elastic: float = 0.0
+    elastic_cell: float = 0.125
+    elastic_probability: float = 1.0
     flip: bool = False
+    flip_probability: float = 0.5
+    flip_vertical: bool = False
+    flip_vertical_probability: float = 0.5
+    blur: float = 0.0
+    blur_probability: float = 1.0
+    low_resolution: float = 0.0
+    low_resolution_probability: float = 1.0
+    gamma: float = 0.0
+    gamma_inverted: float = 0.0
+    gamma_probability: float = 1.0
+    brightness: float = 15.0
+    brightness_probability: float = 1.0
+    contrast: float = 0.1
+    contrast_probability: float = 1.0
+    noise: float = 10.0
+    noise_probability: float = 1.0
 
 
 @dataclasses.dataclass
@@ -182,7 +223,8 @@ class ExperimentConfig:
         seed: of initial weights, order of the slices and augmentation.
         epochs: passes over the training slices, at most.
         batch_size: slices per update, over all devices together.
-        tumor_share: least share of a batch's slices that show tumour; 0 takes them as they come.
+        tumor_share: share of every batch that shows tumour, while the rest shows none; 0 takes
+            the slices as they come.
         evaluate_every: epochs from one evaluation and checkpoint to the next.
         patience: evaluations without a better validation score after which the run ends; 0
             never ends it early.

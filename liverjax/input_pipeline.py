@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 
 from liverjax.batch import HostBatch
 from liverjax.datasets.batches import SliceTable, make_batches, make_table
-from liverjax.datasets.order import eval_plan, own_rows, train_plan
+from liverjax.datasets.order import epoch_key, epoch_plan, eval_plan, own_rows
 from liverjax.datasets.slices import PatientSummary, check_one_size, select_patients
 from liverjax.errors import ConfigError, InputError, SplitError
 from liverjax.volume import Geometry, Segmentation, Volume
@@ -114,8 +114,7 @@ class SliceSource:
             seed: of the shuffling.
             liver_only: leaves out slices without liver, except as neighbours.
             neighbors: slices of the same patient on each side that come with every slice.
-            tumor_share: least share of a training batch's slices that show tumour, rounded to
-                whole slices; see `datasets.order.train_plan`. 0 takes them as they come.
+            tumor_share: see `datasets.order.epoch_plan`.
             share: number of this process and how many there are; each yields its own
                 batch_size / count rows of every batch and reads no pixel of the others.
 
@@ -133,17 +132,17 @@ class SliceSource:
         self._builder = builder
         self._patients = tuple(patients)
         self._batch_size = batch_size
-        self._seed = seed % 2**32
+        self._seed = seed
         self._liver_only = liver_only
         self._neighbors = neighbors
-        self._tumor_slices = round(tumor_share * batch_size)
+        self._tumor_share = tumor_share
         self._share = share
         self.num_slices = sum(
             summary.liver_slices if liver_only else summary.slices for summary in chosen
         )
         if not self.num_slices:
             raise SplitError(f"{builder.name}: {', '.join(patients)} have no slice with liver")
-        if self._tumor_slices and not any(summary.tumor_voxels for summary in chosen):
+        if tumor_share and not any(summary.tumor_voxels for summary in chosen):
             raise ConfigError(
                 f"config.tumor_share: {', '.join(patients)} have no slice with tumour, so no "
                 f"batch can hold {tumor_share} of them; set it to 0 or add patients with tumours"
@@ -169,17 +168,15 @@ class SliceSource:
         Raises:
             ConfigError: there are fewer slices than one batch.
         """
-        self._check_one_batch()
-        table, seeds = self._slices.table, np.random.SeedSequence([self._seed, epoch])
-        order = table.chosen[_permutation(self.num_slices, int(seeds.generate_state(1)[0]))]
-        plan = train_plan(
-            order,
-            table.shows_tumor,
+        table = self._slices.table
+        plan = epoch_plan(
+            epoch_key(self._seed, epoch),
+            table.shows_tumor[table.chosen],
+            steps=self.steps_per_epoch,
             batch_size=self._batch_size,
-            tumor_slices=self._tumor_slices,
-            rng=np.random.default_rng(seeds.spawn(1)[0]),
+            tumor_share=self._tumor_share,
         )
-        yield from self._batches(plan[start:])
+        yield from self._batches(table.chosen[np.asarray(plan)[start:]])
 
     def eval_batches(self) -> Iterator[HostBatch]:
         """All slices in order; the last batch is padded with zeros of weight 0."""
@@ -247,12 +244,6 @@ def _read_slices(
     examples = {name: values.numpy() for name, values in found.items() if name not in skipped}
     table = make_table(builder.name, selected, examples, liver_only)
     return _Slices({name: found[name] for name in skipped}, table)
-
-
-def _permutation(count: int, seed: int) -> np.ndarray:
-    """0 to `count` - 1 in random order, as tf.data shuffles them."""
-    numbers = tf.data.Dataset.range(count).shuffle(count, seed=seed, reshuffle_each_iteration=False)
-    return numbers.batch(count).get_single_element().numpy()
 
 
 def _select(

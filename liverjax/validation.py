@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from liverjax.config import ExperimentConfig, from_dict, to_dict
+from liverjax.config import AugmentConfig, ExperimentConfig, from_dict, to_dict
 from liverjax.errors import ConfigError
 
 # Field, what must hold of its value, and how that is said.
@@ -23,9 +23,12 @@ _NOT_NEGATIVE = (
     "preprocess.roi_margin",
     "preprocess.roi_dilation",
     "augment.rotation",
+    "augment.shear",
     "augment.shift",
+    "augment.elastic",
+    "augment.blur",
+    "augment.gamma",
     "augment.brightness",
-    "augment.contrast",
     "augment.noise",
     "model.deep_supervision",
     "optimizer.weight_decay",
@@ -33,11 +36,37 @@ _NOT_NEGATIVE = (
 )
 _FRACTIONS = (
     "augment.zoom",
+    "augment.low_resolution",
     "model.momentum",
     "optimizer.ema_decay",
     "optimizer.warmup_fraction",
     "preprocess.roi_min_side",
 )
+# Transforms that have a probability `augment.<name>_probability`.
+_TRANSFORMS = (
+    "rotation",
+    "zoom",
+    "shear",
+    "shift",
+    "elastic",
+    "flip",
+    "flip_vertical",
+    "blur",
+    "low_resolution",
+    "gamma",
+    "brightness",
+    "contrast",
+    "noise",
+)
+_SHARES = (
+    "tumor_share",
+    "augment.contrast",
+    "augment.gamma_inverted",
+    *(f"augment.{name}_probability" for name in _TRANSFORMS),
+)
+# Beyond this fraction of the distance of its control points a cubic B-spline may fold the
+# image over itself (Choi and Lee, Graphical Models 62, 2000: 1 / 2.046 in two dimensions).
+_MOST_BEND = 0.48
 
 
 def validate(config: ExperimentConfig) -> None:
@@ -55,8 +84,10 @@ def validate(config: ExperimentConfig) -> None:
     for path in _FRACTIONS:
         inside = 0 <= _get(config, path) < 1
         _expect(inside, path, "at least 0 and less than 1", _get(config, path))
-    share = config.tumor_share
-    _expect(0 <= share <= 1, "tumor_share", "at least 0 and at most 1", share)
+    for path in _SHARES:
+        inside = 0 <= _get(config, path) <= 1
+        _expect(inside, path, "at least 0 and at most 1", _get(config, path))
+    _check_augment(config.augment)
     _check_features(config.model.features, config.preprocess.size)
     deepest = len(config.model.features) - 2
     coarser = config.model.deep_supervision
@@ -69,6 +100,15 @@ def validate(config: ExperimentConfig) -> None:
     _expect(low < high, "preprocess.window_low", f"less than window_high ({high})", low)
     rate = config.optimizer.learning_rate
     _expect(rate > 0, "optimizer.learning_rate", "more than 0", rate)
+
+
+def _check_augment(augment: AugmentConfig) -> None:
+    """Shear and bending stop short of where a slice would be folded."""
+    _expect(augment.shear < 45, "augment.shear", "less than 45 (degrees)", augment.shear)
+    cell = augment.elastic_cell
+    _expect(0 < cell <= 1, "augment.elastic_cell", "more than 0 and at most 1", cell)
+    wanted = f"at most {_MOST_BEND} of augment.elastic_cell ({cell})"
+    _expect(augment.elastic <= _MOST_BEND * cell, "augment.elastic", wanted, augment.elastic)
 
 
 def _check_features(features: Sequence[int], size: int) -> None:

@@ -1,45 +1,62 @@
 """In which order slices are seen: numbers of slices in, numbers of slices per batch out."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from liverjax.errors import ConfigError
+from liverjax.errors import ConfigError, SplitError
 
 
-def train_plan(
-    order: np.ndarray,
+def tumor_rows(batch_size: int, tumor_share: float) -> int:
+    """How many slices of each batch show tumour when it is balanced; at least one, if any."""
+    return 0 if tumor_share == 0 else max(1, round(batch_size * tumor_share))
+
+
+def epoch_key(seed: int, epoch: int) -> jax.Array:
+    """The key for the order of one epoch, apart from all that descends from the state's key."""
+    order = jax.random.split(jax.random.key(seed), 3)[2]
+    return jax.random.fold_in(order, epoch)
+
+
+def epoch_plan(
+    key: jax.Array,
     shows_tumor: np.ndarray,
     *,
+    steps: int,
     batch_size: int,
-    tumor_slices: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """The full batches of an epoch, each with at least `tumor_slices` slices that show tumour.
-
-    These are drawn in passes over all slices with tumour, each pass shuffled anew. The others
-    come from `order` without those drawn: the epoch has as many batches as without a minimum,
-    and no slice twice unless those with tumour are too few.
+    tumor_share: float = 0.0,
+) -> jax.Array:
+    """The slices of every batch of an epoch.
 
     Args:
-        order: of all slices in the epoch, int [N].
-        shows_tumor: bool, by number of the slice; true somewhere unless `tumor_slices` is 0.
-        batch_size: slices per batch.
-        tumor_slices: per batch, at most `batch_size`; 0 takes the slices just as ordered.
-        rng: decides the draws.
+        key: of the epoch.
+        shows_tumor: bool [N], of every slice.
+        steps: batches in the epoch.
+        batch_size: slices in each.
+        tumor_share: share of every batch that shows tumour, while the rest shows none. Both
+            kinds are shuffled and gone through as often as it takes, so that none of their
+            slices comes twice before each has come once. 0 goes through all slices at once.
 
     Returns:
-        int [steps, batch_size].
+        int32 [steps, batch_size], positions in `shows_tumor`.
+
+    Raises:
+        SplitError: a share is asked for where no slice shows tumour.
     """
-    steps = len(order) // batch_size
-    if not tumor_slices:
-        return order[: steps * batch_size].reshape(steps, batch_size)
-    tumor = order[shows_tumor[order]]
-    passes = -(-steps * tumor_slices // len(tumor))
-    stream = rng.permuted(np.tile(tumor, (passes, 1)), axis=1).ravel()
-    drawn = stream[: steps * tumor_slices].reshape(steps, tumor_slices)
-    others = batch_size - tumor_slices
-    rest = order[~np.isin(order, drawn)][: steps * others].reshape(steps, others)
-    # Parts of a batch may go to several processes, so none of its places is special.
-    return rng.permuted(np.concatenate([drawn, rest], axis=1), axis=1)
+    everything = np.arange(len(shows_tumor))
+    with_tumor, without = everything[shows_tumor], everything[~shows_tumor]
+    rows = tumor_rows(batch_size, tumor_share)
+    if rows and not len(with_tumor):
+        raise SplitError("config.tumor_share: expected slices with tumour to train on, found none")
+    if not rows or not len(without):
+        return _cycle(key, everything, steps, batch_size)
+    first, second, third = jax.random.split(key, 3)
+    parts = [
+        _cycle(first, with_tumor, steps, rows),
+        _cycle(second, without, steps, batch_size - rows),
+    ]
+    # Parts of a batch may go to several devices, so none of its places is special.
+    return jax.random.permutation(third, jnp.concatenate(parts, axis=1), axis=1, independent=True)
 
 
 def eval_plan(slices: np.ndarray, batch_size: int) -> np.ndarray:
@@ -65,3 +82,12 @@ def own_rows(plan: np.ndarray, share: tuple[int, int]) -> np.ndarray:
             f"found {plan.shape[1]}"
         )
     return np.split(plan, count, axis=1)[index]
+
+
+def _cycle(key: jax.Array, slices: np.ndarray, steps: int, rows: int) -> jax.Array:
+    """int32 [steps, rows] of `slices`, in a new order for each time they are gone through."""
+    needed = steps * rows
+    keys = jax.random.split(key, -(-needed // len(slices)))
+    orders = jax.vmap(lambda one: jax.random.permutation(one, len(slices)))(keys)
+    chosen = jnp.asarray(slices, jnp.int32)[orders.reshape(-1)[:needed]]
+    return chosen.reshape(steps, rows)

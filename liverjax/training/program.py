@@ -12,7 +12,7 @@ from liverjax.config import ExperimentConfig
 from liverjax.models.build import build
 from liverjax.preprocess.stages import Example, build_preprocess
 from liverjax.training import step
-from liverjax.training.augment import build_augment
+from liverjax.training.augment.build import build_augment
 from liverjax.training.losses import build_loss
 from liverjax.training.metrics import Sums
 from liverjax.training.optimizer import build_optimizer, build_schedule

@@ -10,12 +10,12 @@ import numpy as np
 
 from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
+from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.preprocess.stages import Example
 from liverjax.training.devices import Devices, put_batch
 from liverjax.training.metrics import Sums, first_steps
 from liverjax.training.prefetch import prefetch
 from liverjax.training.program import Program
-from liverjax.training.sampling import epoch_key, epoch_plan
 from liverjax.training.sources import BatchSource
 from liverjax.training.state import TrainState
 

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 
 from liverjax.batch import HostBatch
+from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.errors import ConfigError, InputError
 from liverjax.labels import tumor_mask
-from liverjax.training.sampling import epoch_key, epoch_plan
 
 
 class BatchSource(Protocol):
@@ -47,7 +47,7 @@ class InMemorySource:
         spacing: float32 [N, 2], mm; None where unknown.
         batch_size: slices per batch, over all processes.
         seed: decides the order of every epoch.
-        tumor_share: see `liverjax.training.sampling`.
+        tumor_share: see `liverjax.datasets.order`.
         share: (index, count): which part of every batch to give.
 
     Raises:

@@ -1,50 +1,56 @@
-from collections import Counter
-
 import numpy as np
 import pytest
 
-from liverjax.datasets.order import eval_plan, own_rows, train_plan
-from liverjax.errors import ConfigError
+from liverjax.datasets.order import epoch_key, epoch_plan, eval_plan, own_rows
+from liverjax.errors import ConfigError, SplitError
 
-ORDER = np.random.default_rng(3).permutation(np.arange(5, 28))  # 23 of 30 slices are used
-
-
-def plan(tumor, tumor_slices, batch_size=4, seed=0):
-    shows_tumor = np.zeros(30, bool)
-    shows_tumor[tumor] = True
-    rng = np.random.default_rng(seed)
-    return train_plan(ORDER, shows_tumor, batch_size=batch_size, tumor_slices=tumor_slices, rng=rng)
+TUMORS = np.arange(30) % 6 == 0  # 5 of 30
 
 
-def test_without_a_minimum_the_order_is_kept():
-    assert plan([6], 0).ravel().tolist() == ORDER[:20].tolist()
+def plan(epoch=0, seed=0, **fields):
+    return np.asarray(epoch_plan(epoch_key(seed, epoch), TUMORS, **fields))
 
 
-@pytest.mark.parametrize("tumor", [[6], [5, 9, 20], list(range(5, 15)), list(range(5, 28))])
-@pytest.mark.parametrize("tumor_slices", [1, 3, 4])
-def test_every_batch_holds_its_tumours_and_the_epoch_as_many_slices(tumor, tumor_slices):
-    batches = plan(tumor, tumor_slices)
-    assert batches.shape == (5, 4)
-    assert set(batches.ravel()) <= set(ORDER.tolist())
-    assert np.isin(batches, tumor).sum(axis=1).min() >= tumor_slices
-    seen = Counter(batches.ravel().tolist())
-    assert all(count == 1 for number, count in seen.items() if number not in tumor)
-    # Passes over the slices with tumour: none is drawn twice more than another.
-    passes = -(-5 * tumor_slices // len(tumor))
-    assert max(seen.values()) <= passes
+def test_an_epoch_goes_through_the_slices_once():
+    found = plan(steps=7, batch_size=4)
+    assert found.shape == (7, 4)
+    assert len(np.unique(found)) == 28
 
 
-def test_enough_tumours_are_drawn_once_each():
-    batches = plan(list(range(5, 15)), 2)
-    assert len(set(batches.ravel().tolist())) == 20
+def test_order_follows_from_seed_and_epoch():
+    first = plan(steps=7, batch_size=4)
+    np.testing.assert_array_equal(first, plan(steps=7, batch_size=4))
+    assert (first != plan(epoch=1, steps=7, batch_size=4)).any()
+    assert (first != plan(seed=1, steps=7, batch_size=4)).any()
 
 
-def test_tumours_stand_anywhere_in_a_batch_and_follow_from_the_draws():
-    tumor = [5, 9, 20, 11, 12]
-    places = np.isin(plan(tumor, 1), tumor)
+@pytest.mark.parametrize(("share", "rows"), [(0.5, 4), (0.01, 1), (1.0, 8), (0.3, 2)])
+def test_batches_hold_the_share_that_was_asked_for(share, rows):
+    found = plan(steps=5, batch_size=8, tumor_share=share)
+    assert found.shape == (5, 8)
+    assert (TUMORS[found].sum(axis=1) == rows).all()
+
+
+def test_each_kind_is_gone_through_evenly():
+    found = plan(steps=5, batch_size=8, tumor_share=0.5)
+    counts = np.bincount(found.ravel(), minlength=30)
+    assert (counts[TUMORS] == 4).all()  # 20 places for 5 slices
+    assert (counts[~TUMORS] <= 1).all()  # 20 places for 25
+
+
+def test_a_share_of_what_is_not_there_is_refused():
+    with pytest.raises(SplitError, match=r"config\.tumor_share"):
+        epoch_plan(epoch_key(0, 0), np.zeros(9, bool), steps=2, batch_size=4, tumor_share=0.5)
+
+
+def test_where_every_slice_shows_tumor_all_take_part():
+    found = epoch_plan(epoch_key(0, 0), np.ones(8, bool), steps=2, batch_size=4, tumor_share=0.5)
+    assert sorted(np.asarray(found).ravel()) == list(range(8))
+
+
+def test_tumors_stand_anywhere_in_a_batch():
+    places = TUMORS[plan(steps=5, batch_size=8, tumor_share=0.3)]
     assert len(set(map(tuple, places.tolist()))) > 1
-    np.testing.assert_array_equal(plan(tumor, 2, seed=1), plan(tumor, 2, seed=1))
-    assert (plan(tumor, 2, seed=1) != plan(tumor, 2, seed=2)).any()
 
 
 def test_evaluation_keeps_the_order_and_pads():
