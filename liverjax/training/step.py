@@ -60,7 +60,8 @@ def train_step(
             train=True,
             mutable=["batch_stats"],
         )
-        return loss_fn(logits, target, batch["weight"]), (logits, updated)
+        finest = logits[0]
+        return loss_fn(finest, target, batch["weight"]), (finest, updated)
 
     gradient_fn = jax.value_and_grad(objective, has_aux=True)
     (loss, (logits, updated)), gradients = gradient_fn(state.params)
