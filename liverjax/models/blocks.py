@@ -1,32 +1,17 @@
-"""Building pieces of the networks. Feature maps are [B, H, W, C] throughout."""
+"""Building pieces of the networks. Feature maps are [B, H, W, C] throughout.
 
-from functools import partial
+A `coarse` feature map beside `fine` [B, H, W, C] is [B, H/2, W/2, D] and stands for itself
+doubled by repetition, its channels before those of `fine`. Normalisation, ReLU and convolutions
+are done before the doubling: the same function at a quarter of the pixels.
+"""
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
-# Keras' defaults, which the thesis network was trained with; Flax's own epsilon is 1e-5.
-BATCH_NORM_EPSILON = 1e-3
-
-conv3x3 = partial(
-    nn.Conv, kernel_size=(3, 3), padding="SAME", kernel_init=nn.initializers.glorot_uniform()
-)
-conv1x1 = partial(
-    nn.Conv, kernel_size=(1, 1), padding="SAME", kernel_init=nn.initializers.glorot_uniform()
-)
-
-
-def batch_norm(*, train: bool, momentum: float, name: str) -> nn.BatchNorm:
-    """Batch normalisation that uses the batch's statistics when `train`, else the running ones."""
-    return nn.BatchNorm(
-        use_running_average=not train, momentum=momentum, epsilon=BATCH_NORM_EPSILON, name=name
-    )
-
-
-def upsample(x: jax.Array) -> jax.Array:
-    """Doubles height and width by repetition: [B, H, W, C] -> [B, 2H, 2W, C]."""
-    return jnp.repeat(jnp.repeat(x, 2, axis=1), 2, axis=2)
+from liverjax.models.conv import Conv
+from liverjax.models.norm import BatchNorm
 
 
 class ConvBlock(nn.Module):
@@ -35,11 +20,18 @@ class ConvBlock(nn.Module):
     features: int
     momentum: float
     stride: int = 1
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        x = batch_norm(train=train, momentum=self.momentum, name="norm")(x)
-        return conv3x3(self.features, strides=self.stride, name="conv")(nn.relu(x))
+    def __call__(
+        self, fine: jax.Array, coarse: jax.Array | None = None, *, train: bool
+    ) -> jax.Array:
+        norm = BatchNorm(self.momentum, relu=True, name="norm")
+        conv = Conv(self.features, stride=self.stride, dtype=self.dtype, name="conv")
+        if coarse is None:
+            return conv(*norm(fine, train=train))
+        coarse, fine = norm(coarse, fine, train=train)
+        return conv(fine, coarse)
 
 
 class Shortcut(nn.Module):
@@ -48,11 +40,15 @@ class Shortcut(nn.Module):
     features: int
     momentum: float
     stride: int = 1
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        x = conv1x1(self.features, strides=self.stride, name="conv")(x)
-        return batch_norm(train=train, momentum=self.momentum, name="norm")(x)
+    def __call__(
+        self, fine: jax.Array, coarse: jax.Array | None = None, *, train: bool
+    ) -> jax.Array:
+        conv = Conv(self.features, size=1, stride=self.stride, dtype=self.dtype, name="conv")
+        (x,) = BatchNorm(self.momentum, name="norm")(conv(fine, coarse), train=train)
+        return x
 
 
 class ResidualBlock(nn.Module):
@@ -61,14 +57,18 @@ class ResidualBlock(nn.Module):
     features: int
     momentum: float
     stride: int = 1
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        y = ConvBlock(self.features, self.momentum, self.stride, name="first")(x, train=train)
-        y = ConvBlock(self.features, self.momentum, name="second")(y, train=train)
-        return y + Shortcut(self.features, self.momentum, self.stride, name="shortcut")(
-            x, train=train
-        )
+    def __call__(
+        self, fine: jax.Array, coarse: jax.Array | None = None, *, train: bool
+    ) -> jax.Array:
+        width, momentum, dtype = self.features, self.momentum, self.dtype
+        first = ConvBlock(width, momentum, self.stride, dtype, name="first")
+        second = ConvBlock(width, momentum, dtype=dtype, name="second")
+        shortcut = Shortcut(width, momentum, self.stride, dtype, name="shortcut")
+        y = second(first(fine, coarse, train=train), train=train)
+        return y + shortcut(fine, coarse, train=train)
 
 
 class DoubleConv(nn.Module):
@@ -80,14 +80,21 @@ class DoubleConv(nn.Module):
 
     features: int
     stride: int = 1
+    dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for index, stride in enumerate((self.stride, 1)):
-            x = conv3x3(self.features, strides=stride, use_bias=False, name=f"conv{index}")(x)
-            x = nn.GroupNorm(num_groups=_groups(self.features), name=f"norm{index}")(x)
-            x = nn.leaky_relu(x, 0.01)
+            conv = Conv(
+                self.features, stride=stride, use_bias=False, dtype=self.dtype, name=f"conv{index}"
+            )
+            norm = nn.GroupNorm(
+                num_groups=_groups(self.features), dtype=self.dtype, name=f"norm{index}"
+            )
+            x = nn.leaky_relu(norm(conv(x)), 0.01)
         return x
+
+
 
 
 def _groups(features: int, most: int = 8) -> int:

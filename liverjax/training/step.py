@@ -104,7 +104,6 @@ def _objective(
     inputs, target = part
     variables = {"params": params, "batch_stats": batch_stats}
     logits, updated = model.apply(variables, inputs, train=True, mutable=["batch_stats"])
-    logits = logits if isinstance(logits, tuple) else (logits,)  # TODO
     weight = jnp.ones(len(inputs), jnp.float32)
     loss = over_levels(loss_fn, logits, target, weight)
     sums = batch_sums(loss, logits[0], target, weight)
