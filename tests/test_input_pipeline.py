@@ -3,6 +3,7 @@ import pytest
 
 from liverjax import input_pipeline
 from liverjax.datasets.ircadb import ircadb_dataset_builder
+from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.errors import ConfigError, InputError, SplitError
 from tests.datasets.tiny_archive import SPACING, tiny_patient, write_patient
 
@@ -92,12 +93,19 @@ def test_images_keep_their_labels_when_shuffled(builder):
             assert np.array_equal(label[..., 0], label_of[image.tobytes()])
 
 
-def test_the_order_is_that_of_a_shuffle_of_the_whole_dataset(builder):
-    slices = source(builder, liver_only=True)
-    in_order = input_pipeline.tf.data.Dataset.from_tensor_slices(images(slices.eval_batches()))
-    seed = int(np.random.SeedSequence([1, 5]).generate_state(1)[0])
-    shuffled = in_order.shuffle(8, seed=seed, reshuffle_each_iteration=False)
-    expected = list(shuffled.as_numpy_iterator())
+@pytest.mark.parametrize("tumor_share", [0.0, 0.5])
+def test_the_order_is_that_of_an_epoch_on_the_device(builder, tumor_share):
+    slices = source(builder, batch_size=4, liver_only=True, tumor_share=tumor_share)
+    every = list(slices.eval_batches())
+    in_order, labels = images(every), np.concatenate([batch["label"] for batch in every])
+    plan = epoch_plan(
+        epoch_key(1, 5),
+        (labels == 2).any(axis=(1, 2, 3)),
+        steps=slices.steps_per_epoch,
+        batch_size=4,
+        tumor_share=tumor_share,
+    )
+    expected = in_order[np.asarray(plan).ravel()]
     np.testing.assert_array_equal(images(slices.train_batches(5)), expected)
 
 

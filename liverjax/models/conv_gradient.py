@@ -41,7 +41,9 @@ def weight_gradient(
     if stride == 1 and g.shape[-1] < x.shape[-1]:
         # The narrower operand is the cheaper one to copy shifted. From the output's side the
         # same products are a convolution by the mirrored kernel.
-        mirrored = tuple((k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(window, padding, strict=True))
+        mirrored = tuple(
+            (k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(window, padding, strict=True)
+        )
         swapped = _blockwise(g, x, window, 1, (mirrored[0], mirrored[1]))
         return swapped[::-1, ::-1].swapaxes(2, 3).astype(x.dtype)
     return _blockwise(x, g, window, stride, padding).astype(x.dtype)
