@@ -1,6 +1,7 @@
 """Runs a command's main so that an error a user can mend is one line, not a traceback."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ def run(main: Callable[[], None]) -> None:
         except (LiverjaxError, OSError) as error:
             _fail(error)
 
+    _ask_for_equal_bits()
     _tell_what_liverjax_does()
     app.run(guarded, flags_parser=_parse)
 
@@ -50,6 +52,13 @@ def _fail(error: Exception) -> NoReturn:
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     print(f"error: {text}", file=sys.stderr)
     sys.exit(1)
+
+
+def _ask_for_equal_bits() -> None:
+    """Keeps a GPU from choosing algorithms whose result depends on which thread comes first."""
+    given = os.environ.get("XLA_FLAGS", "")
+    if "xla_gpu_deterministic_ops" not in given:
+        os.environ["XLA_FLAGS"] = f"{given} --xla_gpu_deterministic_ops=true".strip()
 
 
 def _tell_what_liverjax_does() -> None:
