@@ -33,7 +33,8 @@ def resample(
     a, b, c, d = _four_pixels(image, AIR_HU, corner)
     upper, lower = a + (b - a) * right, c + (d - c) * right
     moved = upper + (lower - upper) * down
-    # Rounding must not lead out of the range of the four.
+    # Rounding must not lead out of the range of the four. (The range of the whole slice instead
+    # would make it three times slower on a CPU.)
     lowest = jnp.minimum(jnp.minimum(a, b), jnp.minimum(c, d))
     highest = jnp.maximum(jnp.maximum(a, b), jnp.maximum(c, d))
     moved = jnp.clip(moved, lowest, highest)
