@@ -23,3 +23,7 @@ class CheckpointError(LiverjaxError):
 
 class TrainingError(LiverjaxError):
     """A training run that cannot go on."""
+
+
+class BenchmarkError(LiverjaxError):
+    """A benchmark that cannot run here, or contenders that do not compute the same."""

@@ -1,0 +1,148 @@
+"""Augmented batches, ready for the network on its device, from slices held in memory."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from liverjax.benchmark.comparison import OURS, Comparison
+from liverjax.benchmark.settings import Settings
+from liverjax.benchmark.timing import Contender, interleave
+from liverjax.benchmark.workload import Scan, load_scan
+from liverjax.config import AugmentConfig, PreprocessConfig, Stage
+from liverjax.errors import BenchmarkError
+from liverjax.preprocess import resize
+from liverjax.preprocess.stages import Grid, build_preprocess
+from liverjax.training.augment import build_augment
+
+NAME = "input_pipeline"
+_BATCH = 8
+
+
+class Resident(NamedTuple):
+    """Slices on the network's grid, on the device.
+
+    Attributes:
+        image: int16 [N, S, S, 1], HU.
+        masks: uint8 [N, S, S, 2] of 0 and 1: where the network may look, what it shall find.
+    """
+
+    image: jax.Array
+    masks: jax.Array
+
+
+def compare_input_pipeline(settings: Settings) -> Comparison:
+    """Ours against MONAI's CacheDataset and DataLoader, over epochs of the same slices.
+
+    A unit of work is an epoch in an order of its own, with new random draws; it ends when its
+    last batch is on the device. Both crop and resize the slices once, before anything is timed.
+    Results differ as the draws do, so no agreement can be checked beyond the shapes.
+
+    Raises:
+        BenchmarkError: MONAI is missing, or there are fewer slices than fill one batch.
+    """
+    scan, augment, preprocess = load_scan(settings), augment_config(), preprocess_config(settings)
+    steps = len(scan.labels) // settings.batch_size
+    if not steps:
+        raise BenchmarkError(
+            f"{NAME}: {len(scan.labels)} slices do not fill a batch of {settings.batch_size}; give "
+            "more with --slices"
+        )
+    contenders = [our_contender(resident_slices(scan, preprocess), preprocess, augment, settings)]
+    if settings.peers:
+        from liverjax.benchmark import monai_pipeline
+
+        for workers in settings.workers:
+            loader = monai_pipeline.build_loader(scan, preprocess, augment, settings, workers)
+            run = partial(monai_pipeline.run_epochs, loader)
+            contenders.append(Contender(f"monai, {workers} workers", run))
+    timings = interleave(contenders, settings.repeats, settings.calls)
+    items = steps * settings.batch_size
+    return Comparison(NAME, "slices/s", items, tuple(timings), facts={"data": scan.source})
+
+
+def augment_config() -> AugmentConfig:
+    """The default ranges, and flips."""
+    return AugmentConfig(flip=True)
+
+
+def preprocess_config(settings: Settings) -> PreprocessConfig:
+    """The whole slice in one channel."""
+    return PreprocessConfig(size=settings.size)
+
+
+def resident_slices(scan: Scan, config: PreprocessConfig) -> Resident:
+    """All slices of a scan as the liver's network sees them."""
+    preprocess = build_preprocess(config, Stage.LIVER)
+
+    @jax.jit
+    def shrink(image: jax.Array, label: jax.Array) -> Resident:
+        grid = preprocess.to_grid({"image": image, "label": label})
+        target = preprocess.to_target(label, grid.view)
+        masks = jnp.concatenate([grid.region, target], axis=-1)
+        return Resident(jnp.round(grid.image).astype(jnp.int16), masks.astype(jnp.uint8))
+
+    hu, labels = scan.volume.hu[..., None], scan.labels[..., None]
+    parts = [shrink(hu[i : i + _BATCH], labels[i : i + _BATCH]) for i in range(0, len(hu), _BATCH)]
+    return jax.tree.map(lambda *arrays: jnp.concatenate(arrays), *parts)
+
+
+def augmented_input(
+    key: jax.Array,
+    image: jax.Array,
+    masks: jax.Array,
+    *,
+    preprocess: PreprocessConfig,
+    augment: AugmentConfig,
+) -> tuple[jax.Array, jax.Array]:
+    """Augments and windows a batch.
+
+    This alone knows the signatures of augmentation and preprocessing.
+
+    Args:
+        key: of the random draws.
+        image: int16 [B, S, S, 1], HU.
+        masks: uint8 [B, S, S, 2], see `Resident`.
+        preprocess: how HU become the network's input.
+        augment: ranges of the draws.
+
+    Returns:
+        Network input float32 [B, S, S, 1], and masks float32 [B, S, S, 2].
+    """
+    grid = Grid(
+        image.astype(jnp.float32),
+        masks[..., :1].astype(jnp.float32),
+        resize.whole_view(*image.shape[:3]),
+    )
+    grid, target = build_augment(augment)(key, grid, masks[..., 1:].astype(jnp.float32))
+    inputs = build_preprocess(preprocess, Stage.LIVER).to_input(grid)
+    return inputs, jnp.concatenate([grid.region, target], axis=-1)
+
+
+def our_contender(
+    resident: Resident, preprocess: PreprocessConfig, augment: AugmentConfig, settings: Settings
+) -> Contender:
+    """Epochs over slices on the device: order from the host, everything else in one program."""
+    key = jax.random.key(settings.seed)
+    steps, epoch = len(resident.image) // settings.batch_size, [0]
+    make = partial(augmented_input, preprocess=preprocess, augment=augment)
+
+    @jax.jit
+    def batch(resident: Resident, chosen: jax.Array, step: jax.Array) -> tuple[jax.Array, ...]:
+        rows = jax.tree.map(lambda array: array[chosen], resident)
+        return make(jax.random.fold_in(key, step), rows.image, rows.masks)
+
+    def run(calls: int) -> None:
+        for _ in range(calls):
+            rng = np.random.default_rng((settings.seed, epoch[0]))
+            order = rng.permutation(len(resident.image))[: steps * settings.batch_size]
+            batches = [
+                batch(resident, chosen, np.uint32(epoch[0] * steps + step))
+                for step, chosen in enumerate(order.reshape(steps, settings.batch_size))
+            ]
+            jax.block_until_ready(batches)
+            epoch[0] += 1
+
+    return Contender(OURS, run)
