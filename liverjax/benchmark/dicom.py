@@ -12,12 +12,11 @@ import numpy as np
 from liverjax.benchmark.comparison import OURS, Comparison, check_close
 from liverjax.benchmark.settings import Settings
 from liverjax.benchmark.timing import Contender, interleave
+from liverjax.benchmark.workload import phantom_spec
 from liverjax.datasets.phantom.archive import write_phantom_archive
-from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.io.ct import read_ct
 
 NAME = "dicom"
-_SIDE = 512
 
 Reader = Callable[[Path], np.ndarray]
 
@@ -61,9 +60,7 @@ def dicom_folder(settings: Settings) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        side = _SIDE if settings.size >= 256 else 2 * settings.size
-        spec = PhantomSpec((settings.slices, side, side), settings.seed)
-        (patient,) = write_phantom_archive(folder, [1], spec)
+        (patient,) = write_phantom_archive(folder, [1], phantom_spec(settings))
         with zipfile.ZipFile(patient) as archive:
             (series,) = [name for name in archive.namelist() if "PATIENT_DICOM" in name]
             with archive.open(series) as packed, zipfile.ZipFile(packed) as files:

@@ -37,18 +37,23 @@ def _count(program: core.Jaxpr) -> float:
 def _of(equation: core.JaxprEqn) -> float:
     """Operations of one equation, with the programs that it calls."""
     if equation.primitive.name == "conv_general_dilated":
-        kernel = equation.invars[1].aval.shape
+        kernel = _shape(equation.invars[1])
         features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
-        return 2.0 * math.prod(equation.outvars[0].aval.shape) * math.prod(kernel) / features
+        return 2.0 * math.prod(_shape(equation.outvars[0])) * math.prod(kernel) / features
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
-        shape = equation.invars[0].aval.shape
+        shape = _shape(equation.invars[0])
         depth = math.prod(shape[axis] for axis in contracted)
-        return 2.0 * math.prod(equation.outvars[0].aval.shape) * depth
+        return 2.0 * math.prod(_shape(equation.outvars[0])) * depth
     if equation.primitive.name == "cond":
         return max(_count(branch.jaxpr) for branch in equation.params["branches"])
     times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
     return times * sum(_count(inner) for inner in _called(equation.params))
+
+
+def _shape(variable: Any) -> tuple[int, ...]:
+    """Of the array that a variable or a literal of a program stands for."""
+    return tuple(variable.aval.shape)
 
 
 def _called(params: dict[str, Any]) -> list[core.Jaxpr]:

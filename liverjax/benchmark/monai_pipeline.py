@@ -44,7 +44,9 @@ def build_loader(
         {"image": hu[None].astype(np.float32), "mask": _masks(labels)}
         for hu, labels in zip(scan.volume.hu, scan.labels, strict=True)
     ]
-    dataset = CacheDataset(data, transforms(preprocess, augment), num_workers=cores(), progress=False)
+    dataset = CacheDataset(
+        data, transforms(preprocess, augment), num_workers=cores(), progress=False
+    )
     return DataLoader(
         dataset,
         batch_size=settings.batch_size,

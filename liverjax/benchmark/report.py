@@ -12,7 +12,9 @@ from liverjax.io.atomic import replacing
 
 def format_comparison(comparison: Comparison) -> str:
     """A table: one line per contender with its rate, then the ratio to the best peer."""
-    rows = [("", comparison.unit, "quartiles", "turns", "warm-up s", "difference")]
+    rows: list[tuple[str, ...]] = [
+        ("", comparison.unit, "quartiles", "turns", "warm-up s", "difference")
+    ]
     rows += [_row(comparison, timing) for timing in comparison.timings]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [comparison.benchmark]
@@ -38,9 +40,7 @@ def to_json(comparisons: Sequence[Comparison], machine: Mapping[str, Any]) -> di
     }
 
 
-def write_json(
-    path: Path, comparisons: Sequence[Comparison], machine: Mapping[str, Any]
-) -> None:
+def write_json(path: Path, comparisons: Sequence[Comparison], machine: Mapping[str, Any]) -> None:
     """Writes `to_json` to a file, whole or not at all."""
     text = json.dumps(to_json(comparisons, machine), indent=2, allow_nan=False)
     with replacing(path) as temporary:

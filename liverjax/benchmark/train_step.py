@@ -143,9 +143,7 @@ def _optimizer() -> optax.GradientTransformation:
     )
 
 
-def _check_losses(
-    losses: Mapping[str, Sequence[float]], settings: Settings
-) -> dict[str, float]:
+def _check_losses(losses: Mapping[str, Sequence[float]], settings: Settings) -> dict[str, float]:
     """By contender, the larger difference of its two losses from ours."""
     agreement = {}
     for name, (before, after) in losses.items():

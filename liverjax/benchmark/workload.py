@@ -15,7 +15,6 @@ from liverjax.io.ct import read_ct
 from liverjax.models.build import build
 from liverjax.volume import Volume
 
-_SIDE = 512
 _TISSUE_HU = 100
 
 
@@ -50,7 +49,7 @@ class Problem(NamedTuple):
 
 
 def load_scan(settings: Settings) -> Scan:
-    """The CT of `settings.data`, or a phantom of 512 x 512 pixels; `settings.slices` of its slices.
+    """`settings.slices` of the CT at `settings.data`, or of a phantom of twice the network's side.
 
     A CT comes without labels: bright tissue stands in for liver, which takes as long.
 
@@ -58,16 +57,20 @@ def load_scan(settings: Settings) -> Scan:
         InputError: `settings.data` is no CT.
     """
     if settings.data is None:
-        shape = (settings.slices, max(_SIDE, settings.size), max(_SIDE, settings.size))
-        phantom = make_phantom(settings.seed, PhantomSpec(shape))
+        phantom = make_phantom(settings.seed, phantom_spec(settings))
         labels = phantom.structures["liver"].astype(np.uint8)
-        return Scan(phantom.volume, labels, f"phantom {settings.seed}, {shape}")
+        return Scan(phantom.volume, labels, f"phantom, {labels.shape}")
     volume = read_ct(settings.data)
     middle = len(volume.hu) // 2
     first = max(0, middle - settings.slices // 2)
     hu = np.ascontiguousarray(volume.hu[first : first + settings.slices])
     labels = (hu > _TISSUE_HU).astype(np.uint8)
-    return Scan(Volume(hu, volume.geometry), labels, f"real CT, {len(hu)} slices from {first}")
+    return Scan(Volume(hu, volume.geometry), labels, f"CT of --data, {hu.shape}")
+
+
+def phantom_spec(settings: Settings) -> PhantomSpec:
+    """512 x 512 pixels for a network of 256 x 256, as CT has them."""
+    return PhantomSpec((settings.slices, 2 * settings.size, 2 * settings.size), settings.seed)
 
 
 def model_config(settings: Settings) -> ModelConfig:
