@@ -1,11 +1,10 @@
 """The peer of our input pipeline: MONAI's CacheDataset, transforms and DataLoader."""
 
 import math
-from typing import Any
+import warnings
 
 import numpy as np
-import torch
-from monai.data import CacheDataset, DataLoader, set_track_meta
+from monai.data import CacheDataset, DataLoader, set_track_meta, worker_init_fn
 from monai.transforms import (
     Compose,
     RandAdjustContrastd,
@@ -39,7 +38,7 @@ def build_loader(
     Workers are started afresh ("spawn"), as a process with JAX's threads must not be forked, and
     live on between epochs. Tensors carry no metadata, which would only take time.
     """
-    _leave_metadata(0)
+    set_track_meta(False)
     data = [
         {"image": hu[None].astype(np.float32), "mask": _masks(labels)}
         for hu, labels in zip(scan.volume.hu, scan.labels, strict=True)
@@ -47,17 +46,20 @@ def build_loader(
     dataset = CacheDataset(
         data, transforms(preprocess, augment), num_workers=cores(), progress=False
     )
-    return DataLoader(
-        dataset,
-        batch_size=settings.batch_size,
-        shuffle=True,
-        drop_last=True,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        multiprocessing_context="spawn" if workers else None,
-        worker_init_fn=_leave_metadata if workers else None,
-        pin_memory=torch_device().type == "cuda",
-    )
+    with warnings.catch_warnings():
+        # That spawned workers would give metadata; `_prepare_worker` sees to it.
+        warnings.filterwarnings("ignore", message=".*MetaTensor")
+        return DataLoader(
+            dataset,
+            batch_size=settings.batch_size,
+            shuffle=True,
+            drop_last=True,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            multiprocessing_context="spawn" if workers else None,
+            worker_init_fn=_prepare_worker if workers else None,
+            pin_memory=torch_device().type == "cuda",
+        )
 
 
 def transforms(preprocess: PreprocessConfig, augment: AugmentConfig) -> Compose:
@@ -106,9 +108,7 @@ def _masks(labels: np.ndarray) -> np.ndarray:
     return np.stack([np.ones_like(target), target])
 
 
-def _leave_metadata(worker: Any) -> None:
-    """In each process: plain tensors, and one thread for each worker."""
-    del worker
+def _prepare_worker(worker: int) -> None:
+    """In each worker process: random draws of its own, and plain tensors there as well."""
+    worker_init_fn(worker)
     set_track_meta(False)
-    if torch.utils.data.get_worker_info() is not None:
-        torch.set_num_threads(1)

@@ -86,17 +86,17 @@ def _load(run: Path, mode: TorchMode) -> Stage:
         height, width = images.shape[2:]
         start, side = _whole(images) if liver is None else _around(liver, preprocess)
         step = side / preprocess.size
-        grid = _resample(images - AIR_HU, start, step, preprocess.size, preprocess.size) + AIR_HU
+        grid = resample(images - AIR_HU, start, step, preprocess.size, preprocess.size) + AIR_HU
         region = torch.ones_like(grid)
         if liver is not None:
-            shown = _resample(liver, start, step, preprocess.size, preprocess.size) >= 0.5
+            shown = resample(liver, start, step, preprocess.size, preprocess.size) >= 0.5
             border = preprocess.roi_dilation
             region = functional.max_pool2d(shown.float(), 2 * border + 1, 1, border)
         inputs = _to_input(grid, region, preprocess)
         with precision_of(mode):
             logits = forward(inputs.contiguous(memory_format=memory_format(mode)))
         probability = torch.sigmoid(logits.float())
-        return _resample(probability, -start / step[:, None], 1.0 / step, height, width)
+        return resample(probability, -start / step[:, None], 1.0 / step, height, width)
 
     return stage
 
@@ -136,7 +136,7 @@ def _around(liver: Tensor, config: PreprocessConfig) -> tuple[Tensor, Tensor]:
     return centre - side[:, None] / 2, side
 
 
-def _resample(images: Tensor, start: Tensor, step: Tensor, height: int, width: int) -> Tensor:
+def resample(images: Tensor, start: Tensor, step: Tensor, height: int, width: int) -> Tensor:
     """Linear, with a triangle filter as wide as the step where it shrinks; 0 outside.
 
     Args:
