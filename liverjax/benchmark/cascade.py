@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from liverjax.benchmark.comparison import OURS, Comparison, check_close
-from liverjax.benchmark.settings import Settings
+from liverjax.benchmark.settings import Settings, name_of
 from liverjax.benchmark.timing import Contender, interleave
 from liverjax.benchmark.workload import Scan, load_scan
 from liverjax.checkpoint import Saved, open_checkpoints
@@ -20,6 +20,7 @@ from liverjax.config import (
     ExperimentConfig,
     ModelConfig,
     Network,
+    Precision,
     PreprocessConfig,
     Stage,
     to_dict,
@@ -58,7 +59,7 @@ def compare_cascade(settings: Settings) -> Comparison:
 
             for mode in settings.torch_modes:
                 peer = torch_cascade.load_cascade(liver, tumor, mode)
-                contender, last = contender_of(f"torch {mode.value}", peer, scan.volume)
+                contender, last = contender_of(name_of(mode), peer, scan.volume)
                 contenders.append(contender)
                 results[contender.name] = last
         timings = interleave(contenders, settings.repeats, settings.calls)
@@ -72,9 +73,17 @@ def compare_cascade(settings: Settings) -> Comparison:
     for name, found in results.items():
         if name != OURS:
             facts[f"Dice of {name} with ours"] = overlap = _overlap(found[0], ours)
-            most = 1.0 if "autocast" in name else _DICE_TOLERANCE
+            most = 1.0 if settings.rounds(name) is Precision.BFLOAT16 else _DICE_TOLERANCE
             agreement[name] = check_close("1 - Dice", name, 1.0 - overlap, 0.0, most)
-    return Comparison(NAME, "slices/s", len(scan.labels), tuple(timings), agreement, facts)
+    return Comparison(
+        NAME,
+        "slices/s",
+        len(scan.labels),
+        tuple(timings),
+        agreement,
+        facts,
+        settings.lower_precision,
+    )
 
 
 def contender_of(

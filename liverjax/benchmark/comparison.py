@@ -24,6 +24,8 @@ class Comparison:
         timings: ours first.
         agreement: by contender, how far its result is from ours.
         facts: whatever else belongs to the figures; JSON-ready.
+        lower_precision: contenders that compute in fewer bits than ours, against which there is
+            a ratio of its own.
     """
 
     benchmark: str
@@ -32,16 +34,18 @@ class Comparison:
     timings: tuple[Timing, ...]
     agreement: Mapping[str, float] = dataclasses.field(default_factory=dict)
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    lower_precision: frozenset[str] = frozenset()
 
     @property
-    def best_peer(self) -> Timing | None:
-        """The fastest of the others; None where there are none."""
-        return best_of(self.timings[1:]) if len(self.timings) > 1 else None
+    def ratios(self) -> dict[str, Spread]:
+        """Our speed relative to the best peer's, round by round, by that peer's name.
 
-    @property
-    def ratio(self) -> Spread | None:
-        """Our speed relative to the best peer's, round by round."""
-        return None if self.best_peer is None else paired_ratio(self.timings[0], self.best_peer)
+        Where the best of all peers computes at lower precision, the best of the others follows.
+        """
+        peers = self.timings[1:]
+        alike = [timing for timing in peers if timing.name not in self.lower_precision]
+        best = [best_of(group) for group in (peers, alike) if group]
+        return {peer.name: paired_ratio(self.timings[0], peer) for peer in best}
 
 
 def check_close(what: str, contender: str, found: ArrayLike, ours: ArrayLike, most: float) -> float:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from liverjax.benchmark.comparison import OURS, Comparison, check_close
-from liverjax.benchmark.settings import Settings
+from liverjax.benchmark.settings import Settings, name_of
 from liverjax.benchmark.timing import Contender, interleave
 from liverjax.benchmark.train_step import roofline
 from liverjax.benchmark.workload import Problem, network_problem
@@ -31,7 +31,7 @@ def compare_inference(settings: Settings) -> Comparison:
         from liverjax.benchmark import torch_step
 
         for mode in settings.torch_modes:
-            name = f"torch {mode.value}"
+            name = name_of(mode)
             run, theirs[name] = torch_step.predictor(problem, settings, mode)
             contenders.append(Contender(name, run))
     timings = interleave(contenders, settings.repeats, settings.calls)
@@ -39,15 +39,22 @@ def compare_inference(settings: Settings) -> Comparison:
     largest = float(np.abs(logits).max())
     agreement = {}
     for name, last in theirs.items():
-        loose = "autocast" in name or settings.precision is Precision.BFLOAT16
-        most = largest * _TOLERANCE[Precision.BFLOAT16 if loose else Precision.FLOAT32]
+        most = largest * _TOLERANCE[settings.rounds(name)]
         found = np.moveaxis(last[0].float().cpu().numpy(), 1, -1)
         agreement[name] = check_close("logits", name, found, logits, most)
     facts = {
         "largest logit": largest,
         **roofline(problem, settings, timings[0], training=False),
     }
-    return Comparison(NAME, "slices/s", settings.batch_size, tuple(timings), agreement, facts)
+    return Comparison(
+        NAME,
+        "slices/s",
+        settings.batch_size,
+        tuple(timings),
+        agreement,
+        facts,
+        settings.lower_precision,
+    )
 
 
 def our_contender(problem: Problem) -> tuple[Contender, list[jax.Array]]:

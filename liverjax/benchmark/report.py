@@ -21,12 +21,12 @@ def format_comparison(comparison: Comparison) -> str:
     for row in rows:
         first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         lines.append("  ".join(["", row[0].ljust(len(first)), *others]).rstrip())
-    peer, ratio = comparison.best_peer, comparison.ratio
-    if peer is not None and ratio is not None:
+    for peer, ratio in comparison.ratios.items():
+        lower = ", which computes at lower precision" if peer in comparison.lower_precision else ""
         lines.append(
-            f"  {ratio.median:.2f} times the speed of {peer.name} (median of {len(peer.seconds)} "
-            f"paired turns; quartiles {ratio.lower:.2f} to {ratio.upper:.2f}, all from "
-            f"{ratio.least:.2f} to {ratio.most:.2f})"
+            f"  {ratio.median:.2f} times the speed of {peer}{lower} (median of paired turns; "
+            f"quartiles {ratio.lower:.2f} to {ratio.upper:.2f}, all from {ratio.least:.2f} to "
+            f"{ratio.most:.2f})"
         )
     lines += [f"  {name}: {_plain(value)}" for name, value in comparison.facts.items()]
     return "\n".join(lines)
@@ -66,7 +66,6 @@ def _plain(value: Any) -> str:
 
 
 def _entry(comparison: Comparison) -> dict[str, Any]:
-    peer = comparison.best_peer
     return {
         "unit": comparison.unit,
         "items_per_call": comparison.items,
@@ -79,8 +78,8 @@ def _entry(comparison: Comparison) -> dict[str, Any]:
             }
             for timing in comparison.timings
         },
-        "best_peer": None if peer is None else peer.name,
-        "ratio_to_best_peer": None if comparison.ratio is None else _spread(comparison.ratio),
+        "ratios_to_best_peers": {peer: _spread(ratio) for peer, ratio in comparison.ratios.items()},
+        "peers_at_lower_precision": sorted(comparison.lower_precision),
         "difference_from_ours": dict(comparison.agreement),
         "facts": dict(comparison.facts),
     }

@@ -32,6 +32,11 @@ class TorchMode(enum.Enum):
         return self in (TorchMode.AUTOCAST, TorchMode.COMPILED_AUTOCAST)
 
 
+def name_of(mode: TorchMode) -> str:
+    """What the contender is called."""
+    return f"torch {mode.value}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """Sizes and inputs shared by the benchmarks.
@@ -75,3 +80,14 @@ class Settings:
     liver: Path | None = None
     tumor: Path | None = None
     peak_tflops: float = 0.0
+
+    @property
+    def lower_precision(self) -> frozenset[str]:
+        """PyTorch contenders that compute in fewer bits than ours."""
+        if self.precision is not Precision.FLOAT32:
+            return frozenset()
+        return frozenset(name_of(mode) for mode in self.torch_modes if mode.autocast)
+
+    def rounds(self, name: str) -> Precision:
+        """To what the contender `name` or ours rounds, whichever is coarser."""
+        return Precision.BFLOAT16 if name in self.lower_precision else self.precision

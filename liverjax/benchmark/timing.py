@@ -123,6 +123,6 @@ def best_of(timings: Sequence[Timing]) -> Timing:
 def paired_ratio(timing: Timing, other: Timing) -> Spread:
     """Speed of `timing` relative to `other`, round by round: above 1 where `timing` is faster.
 
-    Both took part in every round.
+    Over the rounds in which both took part: all, but for a peer that left.
     """
-    return spread([b / a for a, b in zip(timing.seconds, other.seconds, strict=True)])
+    return spread([b / a for a, b in zip(timing.seconds, other.seconds, strict=False)])

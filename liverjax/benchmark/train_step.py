@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from liverjax.benchmark.comparison import OURS, Comparison, check_close
 from liverjax.benchmark.flops import count_flops, training_flops
-from liverjax.benchmark.settings import Settings
+from liverjax.benchmark.settings import Settings, name_of
 from liverjax.benchmark.timing import Contender, Timing, interleave, spread
 from liverjax.benchmark.workload import Problem, network_problem
 from liverjax.config import OptimizerConfig, Precision
@@ -50,7 +50,7 @@ def compare_train_step(settings: Settings) -> Comparison:
         from liverjax.benchmark import torch_step
 
         for mode in settings.torch_modes:
-            name = f"torch {mode.value}"
+            name = name_of(mode)
             run, losses[name] = torch_step.trainer(problem, settings, mode)
             contenders.append(Contender(name, run))
     timings = interleave(contenders, settings.repeats, settings.calls)
@@ -65,6 +65,7 @@ def compare_train_step(settings: Settings) -> Comparison:
             "loss before, after one update": str(np.round(first_two[OURS], 5).tolist()),
             **roofline(problem, settings, timings[0], training=True),
         },
+        settings.lower_precision,
     )
 
 
@@ -149,8 +150,7 @@ def _check_losses(losses: Mapping[str, Sequence[float]], settings: Settings) -> 
     for name, (before, after) in losses.items():
         if name == OURS:
             continue
-        loose = "autocast" in name or settings.precision is Precision.BFLOAT16
-        kind = Precision.BFLOAT16 if loose else Precision.FLOAT32
+        kind = settings.rounds(name)
         first = check_close("first loss", name, before, losses[OURS][0], _LOSS_TOLERANCE[kind])
         second = check_close(
             "loss after one update", name, after, losses[OURS][1], _UPDATED_TOLERANCE[kind]

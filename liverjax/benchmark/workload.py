@@ -1,5 +1,6 @@
 """What the contenders work on: slices, batches and networks, from real CT or from phantoms."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -88,5 +89,6 @@ def network_problem(settings: Settings) -> Problem:
     target = (blobs > 0.5).astype(jnp.float32)
     noise = jax.random.uniform(noise_key, (batch, size, size, settings.channels))
     images = 0.5 * target + 0.5 * noise
-    variables = jax.jit(lambda key: model.init(key, images[:1], train=False))(weights_key)
+    initialize = jax.jit(partial(model.init, train=False))
+    variables = initialize(weights_key, images[:1])
     return Problem(model, variables, images, target)

@@ -21,11 +21,16 @@ def test_ratio_is_against_the_fastest_peer():
         Timing(name, 0, (seconds,) * 3, 1) for name, seconds in (("o", 2), ("s", 9), ("f", 1))
     ]
     comparison = Comparison("task", "slices/s", 4, tuple(timings))
-    assert comparison.best_peer.name == "f"
-    assert comparison.ratio.median == 0.5
+    assert {name: ratio.median for name, ratio in comparison.ratios.items()} == {"f": 0.5}
+
+
+def test_a_best_peer_at_lower_precision_does_not_stand_alone():
+    timings = [Timing(n, 0, (s,) * 3, 1) for n, s in (("o", 2), ("full", 3), ("half", 1))]
+    comparison = Comparison("t", "slices/s", 4, tuple(timings), lower_precision=frozenset({"half"}))
+    medians = {name: ratio.median for name, ratio in comparison.ratios.items()}
+    assert medians == {"half": 0.5, "full": 1.5}
 
 
 def test_ours_alone_has_no_ratio():
     comparison = Comparison("task", "slices/s", 4, (Timing("o", 0, (1,), 1),))
-    assert comparison.best_peer is None
-    assert comparison.ratio is None
+    assert comparison.ratios == {}
