@@ -56,7 +56,7 @@ def interleave(
     contenders: Sequence[Contender],
     repeats: int,
     calls: int = 1,
-    hopeless: float = 3.0,
+    hopeless: float = 8.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Timing]:
     """Times all contenders in turns.
@@ -123,6 +123,6 @@ def best_of(timings: Sequence[Timing]) -> Timing:
 def paired_ratio(timing: Timing, other: Timing) -> Spread:
     """Speed of `timing` relative to `other`, round by round: above 1 where `timing` is faster.
 
-    Over the rounds in which both took part: all, but for a peer that left.
+    Of a peer that left there is one turn only, which is paired with our first.
     """
     return spread([b / a for a, b in zip(timing.seconds, other.seconds, strict=False)])

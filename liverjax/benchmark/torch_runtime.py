@@ -1,6 +1,7 @@
 """PyTorch set up as fast as it goes, on the device that JAX uses."""
 
 import contextlib
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ _NAMES = {
 }
 
 
+@functools.cache
 def torch_device() -> torch.device:
     """The counterpart of JAX's device, with PyTorch's switches set for speed.
 
