@@ -99,7 +99,7 @@ def augmented_input(
 ) -> tuple[jax.Array, jax.Array]:
     """Augments and windows a batch.
 
-    This alone knows the signatures of augmentation and preprocessing.
+    This and `resident_slices` alone know the signatures of preprocessing and augmentation.
 
     Args:
         key: of the random draws.
