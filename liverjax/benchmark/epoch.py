@@ -14,6 +14,7 @@ from liverjax.benchmark.input_pipeline import (
     augmented_input,
     preprocess_config,
     resident_slices,
+    steps_per_epoch,
 )
 from liverjax.benchmark.settings import Settings
 from liverjax.benchmark.timing import Contender, interleave, spread
@@ -30,7 +31,7 @@ def compare_epoch(settings: Settings) -> Comparison:
     epoch, steps = epoch_and_steps(settings, scan)
     contenders = [Contender("epoch", epoch), Contender("steps alone", steps)]
     whole, bare = interleave(contenders, settings.repeats, settings.calls)
-    items = len(scan.labels) // settings.batch_size * settings.batch_size
+    items = steps_per_epoch(scan, settings) * settings.batch_size
     shares = spread(
         [share_outside_step(*pair) for pair in zip(whole.seconds, bare.seconds, strict=True)]
     )
@@ -58,7 +59,7 @@ def epoch_and_steps(
     """
     resident = resident_slices(scan, preprocess_config(settings))
     count = settings.batch_size
-    steps = len(resident.image) // count
+    steps = steps_per_epoch(scan, settings)
     first = jax.tree.map(lambda array: array[:count], resident)
     step, held = _step(settings)
     rng = np.random.default_rng(settings.seed)

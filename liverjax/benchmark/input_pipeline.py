@@ -44,13 +44,9 @@ def compare_input_pipeline(settings: Settings) -> Comparison:
         BenchmarkError: MONAI is missing, or there are fewer slices than fill one batch.
     """
     scan, augment, preprocess = load_scan(settings), augment_config(), preprocess_config(settings)
-    steps = len(scan.labels) // settings.batch_size
-    if not steps:
-        raise BenchmarkError(
-            f"{NAME}: {len(scan.labels)} slices do not fill a batch of {settings.batch_size}; give "
-            "more with --slices"
-        )
-    contenders = [our_contender(resident_slices(scan, preprocess), preprocess, augment, settings)]
+    steps = steps_per_epoch(scan, settings)
+    resident = resident_slices(scan, preprocess)
+    contenders = [our_contender(resident, steps, preprocess, augment, settings)]
     if settings.peers:
         from liverjax.benchmark import monai_pipeline
 
@@ -61,6 +57,20 @@ def compare_input_pipeline(settings: Settings) -> Comparison:
     timings = interleave(contenders, settings.repeats, settings.calls)
     items = steps * settings.batch_size
     return Comparison(NAME, "slices/s", items, tuple(timings), facts={"data": scan.source})
+
+
+def steps_per_epoch(scan: Scan, settings: Settings) -> int:
+    """Full batches in a scan.
+
+    Raises:
+        BenchmarkError: there is none.
+    """
+    steps = len(scan.labels) // settings.batch_size
+    if not steps:
+        raise BenchmarkError(
+            f"--slices: {len(scan.labels)} slices do not fill a batch of {settings.batch_size}"
+        )
+    return steps
 
 
 def augment_config() -> AugmentConfig:
@@ -122,11 +132,14 @@ def augmented_input(
 
 
 def our_contender(
-    resident: Resident, preprocess: PreprocessConfig, augment: AugmentConfig, settings: Settings
+    resident: Resident,
+    steps: int,
+    preprocess: PreprocessConfig,
+    augment: AugmentConfig,
+    settings: Settings,
 ) -> Contender:
     """Epochs over slices on the device: order from the host, everything else in one program."""
-    key = jax.random.key(settings.seed)
-    steps, epoch = len(resident.image) // settings.batch_size, [0]
+    key, epoch = jax.random.key(settings.seed), [0]
     make = partial(augmented_input, preprocess=preprocess, augment=augment)
 
     @jax.jit

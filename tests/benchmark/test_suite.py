@@ -68,10 +68,11 @@ def test_an_unknown_benchmark_is_refused():
     assert done.stderr.startswith("error: speed: no such benchmark; expected some of train_step")
 
 
-def test_too_few_slices_are_refused():
+@pytest.mark.parametrize("name", ["input_pipeline", "epoch"])
+def test_too_few_slices_are_refused(name):
     settings = Settings(**{**TINY, "batch_size": 7}, peers=False)
     with pytest.raises(BenchmarkError, match="6 slices do not fill a batch of 7"):
-        list(suite.run(settings, ["input_pipeline"]))
+        list(suite.run(settings, [name]))
 
 
 def test_one_network_of_a_cascade_is_refused(tmp_path):
