@@ -50,6 +50,8 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
+        # What `experiments.benchmark` compares with.
+        "bench": ["monai>=1.5", "SimpleITK>=2.4", "torch>=2.6"],
         # The `tfds` command itself imports both; `experiments.build_dataset` needs neither.
         "beam": ["apache-beam>=2.60", "mlcroissant>=1.0"],
         "notebook": ["jupyterlab>=4.2"],

@@ -27,3 +27,7 @@ class TrainingError(LiverjaxError):
 
 class StoppedError(LiverjaxError):
     """A run that was asked to stop and has saved where it is."""
+
+
+class BenchmarkError(LiverjaxError):
+    """A benchmark that cannot run here, or contenders that do not compute the same."""
