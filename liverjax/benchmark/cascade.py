@@ -143,8 +143,9 @@ def _write_untrained(run: Path, config: ExperimentConfig, scan: Scan) -> None:
     _save(run / "first", variables, config)
     network = load_network(run / "first", config.stage)
     middle = slice(len(scan.labels) // 2, len(scan.labels) // 2 + 1)
-    hu, inside = scan.volume.hu[middle], scan.labels[middle] > 0
-    probability = predict_volume(network, hu, None if config.stage is Stage.LIVER else inside)
+    volume = Volume(scan.volume.hu[middle], scan.volume.geometry)
+    inside = scan.labels[middle] > 0
+    probability = predict_volume(network, volume, None if config.stage is Stage.LIVER else inside)
     seen = probability if config.stage is Stage.LIVER else probability[inside]
     level = float(np.quantile(seen, 1.0 - _FOUND[config.stage]).clip(1e-6, 1 - 1e-6))
     bias = variables["params"]["head"]["bias"]
@@ -156,7 +157,7 @@ def _save(run: Path, variables: Any, config: ExperimentConfig) -> None:
     model = {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
     training = {"step": np.zeros((), np.int32)}
     with open_checkpoints(run) as checkpoints:
-        checkpoints.save(0, Saved(model, training, to_dict(config), {}), None)
+        checkpoints.save(0, Saved(model, training, to_dict(config), {}, {}), None)
 
 
 def _overlap(found: Segmentation, ours: Segmentation) -> float:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from liverjax.models.blocks import BATCH_NORM_EPSILON
+from liverjax.models.norm import EPSILON
 
 
 class SameConv(nn.Conv2d):
@@ -103,4 +103,4 @@ class TorchResUNet(nn.Module):
 
 def batch_norm(features: int, momentum: float) -> nn.BatchNorm2d:
     """With Flax's meaning of `momentum`, the part of the running statistics that is kept."""
-    return nn.BatchNorm2d(features, eps=BATCH_NORM_EPSILON, momentum=1.0 - momentum)
+    return nn.BatchNorm2d(features, eps=EPSILON, momentum=1.0 - momentum)
