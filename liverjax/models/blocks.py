@@ -95,8 +95,6 @@ class DoubleConv(nn.Module):
         return x
 
 
-
-
 def _groups(features: int, most: int = 8) -> int:
     """The largest number of groups up to `most` that divides `features`."""
     return max(n for n in range(1, most + 1) if features % n == 0)
