@@ -60,21 +60,18 @@ def _blockwise(
     taken = ((blocks * rows - 1) * stride + height, (q - 1) * stride + width)
     x = _framed(x, taken, padding)
     g = _framed(g, (blocks * rows, q), ((0, 0), (0, 0)))
-    together = i <= NARROW
     reach = (rows - 1) * stride + height
+
+    def shifted(part: jax.Array, dy: int, dx: int) -> jax.Array:
+        last = (dy + (rows - 1) * stride + 1, dx + (q - 1) * stride + 1)
+        return part[:, dy : last[0] : stride, dx : last[1] : stride]
 
     def add_block(index: jax.Array, total: jax.Array) -> jax.Array:
         part = lax.dynamic_slice_in_dim(x, index * rows * stride, reach, axis=1)
         grad = lax.dynamic_slice_in_dim(g, index * rows, rows, axis=1).reshape(-1, o)
-        shifts = [
-            [
-                part[:, dy : dy + (rows - 1) * stride + 1 : stride,
-                     dx : dx + (q - 1) * stride + 1 : stride]
-                for dx in range(width)
-            ]
-            for dy in range(height)
-        ]  # fmt: skip
-        lines = [sum(shifts, [])] if together else shifts
+        lines = [[shifted(part, dy, dx) for dx in range(width)] for dy in range(height)]
+        if i <= NARROW:
+            lines = [[shift for line in lines for shift in line]]
         products = [
             _contract_first(jnp.concatenate(line, axis=-1).reshape(-1, len(line) * i), grad)
             for line in lines
