@@ -27,7 +27,9 @@ _PRECISION = flags.DEFINE_enum_class("precision", _DEFAULT.precision, Precision,
 _REPEATS = flags.DEFINE_integer("repeats", _DEFAULT.repeats, "Rounds of turns.", 1)
 _CALLS = flags.DEFINE_integer("calls", _DEFAULT.calls, "Units of work per turn.", 1)
 _SLICES = flags.DEFINE_integer("slices", _DEFAULT.slices, "Slices of a volume.", 1)
-_SEED = flags.DEFINE_integer("seed", _DEFAULT.seed, "Of weights, phantoms and draws.", 0)
+_CHANCE = flags.DEFINE_float(
+    "probability", _DEFAULT.probability, "Of each augmentation in input_pipeline.", 0, 1
+)
 _PEERS = flags.DEFINE_bool("peers", _DEFAULT.peers, "Whether others are timed, too.")
 _TORCH = flags.DEFINE_multi_enum_class(
     "torch", list(_DEFAULT.torch_modes), TorchMode, "Ways to run PyTorch; repeat for several."
@@ -53,7 +55,7 @@ def main() -> None:
         repeats=_REPEATS.value,
         calls=_CALLS.value,
         slices=_SLICES.value,
-        seed=_SEED.value,
+        probability=_CHANCE.value,
         peers=_PEERS.value,
         torch_modes=tuple(_TORCH.value),
         workers=tuple(int(count) for count in _WORKERS.value),

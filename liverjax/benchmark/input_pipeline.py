@@ -29,7 +29,8 @@ def compare_input_pipeline(settings: Settings) -> Comparison:
     Raises:
         BenchmarkError: MONAI is missing, or there are fewer slices than fill one batch.
     """
-    scan, augment, preprocess = load_scan(settings), augment_config(), preprocess_config(settings)
+    scan, preprocess = load_scan(settings), preprocess_config(settings)
+    augment = augment_config(settings.probability)
     steps = steps_per_epoch(scan, settings)
     resident = resident_slices(scan, preprocess)
     contenders = [our_contender(resident, steps, preprocess, augment, settings)]
@@ -59,9 +60,22 @@ def steps_per_epoch(scan: Scan, settings: Settings) -> int:
     return steps
 
 
-def augment_config() -> AugmentConfig:
-    """The default ranges, and flips."""
-    return AugmentConfig(flip=True)
+def augment_config(probability: float = 1.0) -> AugmentConfig:
+    """Rotation, zoom and shift, flips, gamma and noise: what both sides have.
+
+    MONAI draws once whether to apply rotation, zoom and shift together, we draw for each.
+    """
+    return AugmentConfig(
+        rotation_probability=probability,
+        zoom_probability=probability,
+        shift_probability=probability,
+        flip=True,
+        gamma=0.3,
+        gamma_probability=probability,
+        brightness=0.0,
+        contrast=0.0,
+        noise_probability=probability,
+    )
 
 
 def preprocess_config(settings: Settings) -> PreprocessConfig:

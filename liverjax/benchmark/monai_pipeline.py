@@ -22,8 +22,6 @@ from liverjax.benchmark.workload import Scan
 from liverjax.config import AugmentConfig, PreprocessConfig
 
 _KEYS = ("image", "mask")
-# Chance with which our augmentation draws anything but a flip.
-_ALWAYS = 1.0
 
 
 def build_loader(
@@ -65,18 +63,18 @@ def build_loader(
 def transforms(preprocess: PreprocessConfig, augment: AugmentConfig) -> Compose:
     """Window and size, then the random part; MONAI caches up to the first random transform.
 
-    Ranges are those of `AugmentConfig`: contrast becomes a range of gamma, and noise, in HU, a
-    part of the window. MONAI has the cheaper order: it windows once, we after augmentation.
+    Ranges and probabilities are those of `AugmentConfig`; noise, in HU, becomes a part of the
+    window. MONAI has the cheaper order: it windows once, we after augmentation.
     """
     size, low, high = preprocess.size, preprocess.window_low, preprocess.window_high
-    contrast = (1.0 - augment.contrast, 1.0 + augment.contrast)
+    gamma = (1.0 / (1.0 + augment.gamma), 1.0 + augment.gamma)
     return Compose(
         [
             ScaleIntensityRanged("image", low, high, 0.0, 1.0, clip=True),
             Resized(_KEYS, (size, size), mode=("area", "nearest")),
             RandAffined(
                 _KEYS,
-                prob=_ALWAYS,
+                prob=augment.rotation_probability,
                 rotate_range=math.radians(augment.rotation),
                 scale_range=(augment.zoom, augment.zoom),
                 translate_range=(augment.shift * size, augment.shift * size),
@@ -85,9 +83,11 @@ def transforms(preprocess: PreprocessConfig, augment: AugmentConfig) -> Compose:
                 cache_grid=True,
                 spatial_size=(size, size),
             ),
-            RandFlipd(_KEYS, prob=0.5 if augment.flip else 0.0, spatial_axis=1),
-            RandAdjustContrastd("image", prob=_ALWAYS, gamma=contrast),
-            RandGaussianNoised("image", prob=_ALWAYS, std=augment.noise / (high - low)),
+            RandFlipd(_KEYS, prob=augment.flip_probability, spatial_axis=1),
+            RandAdjustContrastd("image", prob=augment.gamma_probability, gamma=gamma),
+            RandGaussianNoised(
+                "image", prob=augment.noise_probability, std=augment.noise / (high - low)
+            ),
         ]
     )
 

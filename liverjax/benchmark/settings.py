@@ -52,6 +52,7 @@ class Settings:
             is so short that waiting for its end would count.
         slices: of the volume in those benchmarks that work on one.
         seed: of weights, phantoms and augmentation.
+        probability: with which each augmentation acts on a slice, in input_pipeline.
         peers: whether others are timed, too; without them nothing else need be installed.
         torch_modes: the PyTorch contenders.
         workers: numbers of MONAI's worker processes, each a contender.
@@ -72,6 +73,7 @@ class Settings:
     calls: int = 1
     slices: int = 64
     seed: int = 0
+    probability: float = 1.0
     peers: bool = True
     torch_modes: tuple[TorchMode, ...] = tuple(TorchMode)
     workers: tuple[int, ...] = (0, 2)

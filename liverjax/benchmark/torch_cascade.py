@@ -87,6 +87,7 @@ def _load(run: Path, mode: TorchMode) -> Stage:
         start, side = _whole(images) if liver is None else _around(liver, preprocess)
         step = side / preprocess.size
         grid = resample(images - AIR_HU, start, step, preprocess.size, preprocess.size) + AIR_HU
+        grid = grid.round()
         region = torch.ones_like(grid)
         if liver is not None:
             shown = resample(liver, start, step, preprocess.size, preprocess.size) >= 0.5
