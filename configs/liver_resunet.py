@@ -1,6 +1,13 @@
 """The thesis' residual U-Net on 3D-IRCADb-01, stage one: the liver."""
 
-from liverjax.config import DatasetConfig, ExperimentConfig, ModelConfig, Network, Stage
+from liverjax.config import (
+    DatasetConfig,
+    ExperimentConfig,
+    ModelConfig,
+    Network,
+    OptimizerConfig,
+    Stage,
+)
 from liverjax.datasets.splits import hold_out
 
 
@@ -11,6 +18,7 @@ def get_config() -> ExperimentConfig:
         batch_size=8,
         dataset=patients(),
         model=ModelConfig(Network.RESUNET, features=(16, 32, 64, 128, 256)),
+        optimizer=OptimizerConfig(clip_norm=1.0),
     )
 
 

@@ -20,7 +20,7 @@ def get_config() -> ExperimentConfig:
         dataset=phantoms(),
         preprocess=PreprocessConfig(size=128, window_low=-100.0, window_high=300.0),
         model=ModelConfig(Network.RESUNET, features=(8, 16, 32, 64, 128), momentum=0.9),
-        optimizer=OptimizerConfig(learning_rate=3e-3),
+        optimizer=OptimizerConfig(learning_rate=3e-3, clip_norm=1.0),
     )
 
 

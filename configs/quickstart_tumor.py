@@ -19,5 +19,5 @@ def get_config() -> ExperimentConfig:
         dataset=phantoms(),
         preprocess=PreprocessConfig(size=96, window_low=-80.0, window_high=80.0, relative=True),
         model=ModelConfig(Network.UNET, features=(8, 16, 32, 64)),
-        optimizer=OptimizerConfig(learning_rate=3e-3),
+        optimizer=OptimizerConfig(learning_rate=3e-3, clip_norm=1.0),
     )

@@ -5,6 +5,7 @@ from liverjax.config import (
     ExperimentConfig,
     ModelConfig,
     Network,
+    OptimizerConfig,
     PreprocessConfig,
     Stage,
 )
@@ -18,4 +19,5 @@ def get_config() -> ExperimentConfig:
         dataset=patients(),
         preprocess=PreprocessConfig(size=256, window_low=-120.0, window_high=120.0, relative=True),
         model=ModelConfig(Network.UNET, features=(16, 32, 64, 128, 256)),
+        optimizer=OptimizerConfig(clip_norm=1.0),
     )
