@@ -23,6 +23,15 @@ from liverjax.training.state import TrainState
 STEPS_PER_DISPATCH = 8
 
 
+def steps_per_dispatch() -> int:
+    """How many steps the host asks for at a time.
+
+    One on a CPU: there the host's share is nothing beside a step, while inside of a loop XLA
+    leaves its threaded convolutions unused and a step takes three times as long.
+    """
+    return 1 if jax.default_backend() == "cpu" else STEPS_PER_DISPATCH
+
+
 class Slices(NamedTuple):
     """All slices of one side, on every device.
 
@@ -46,7 +55,8 @@ class ResidentFeed:
         validation: BatchSource | None,
         devices: Devices,
     ) -> None:
-        self._seed, self._steps, self._devices = config.seed, train.steps_per_epoch, devices
+        self._seed, self._steps = config.seed, train.steps_per_epoch
+        self._batch_size = config.batch_size
         self._slices = load_slices(program, train, config.batch_size, devices)
         shows_tumor = np.asarray(self._slices.examples.shows_tumor)[: self._slices.number]
         jit = partial(jax.jit, out_shardings=devices.everywhere)
@@ -59,31 +69,55 @@ class ResidentFeed:
                 tumor_share=config.tumor_share,
             )
         )
-        self._run = jit(partial(train_steps, program=program, devices=devices), donate_argnums=0)
+        self._group = steps_per_dispatch()
+        run = train_steps if self._group > 1 else one_train_step
+        self._run = jit(partial(run, program=program, devices=devices), donate_argnums=0)
         self._validation: Slices | None = None
         if validation is not None:
             self._validation = load_slices(program, validation, config.batch_size, devices)
-            evaluation = partial(
-                eval_steps,
-                program=program,
-                devices=devices,
-                count=self._validation.number,
-                batch_size=config.batch_size,
+            self._evaluate = jit(
+                partial(
+                    eval_steps,
+                    program=program,
+                    devices=devices,
+                    count=self._validation.number,
+                    batch_size=config.batch_size,
+                ),
+                static_argnames="batches",
             )
-            self._evaluate = jit(evaluation)
 
     def train(self, state: TrainState, epoch: int, start: int) -> Iterator[tuple[TrainState, Sums]]:
         """See `TrainFeed`."""
         plan = self._plan(epoch_key(self._seed, epoch))
-        for first in range(start, self._steps, STEPS_PER_DISPATCH):
-            number = min(STEPS_PER_DISPATCH, self._steps - first)
+        for first in range(start, self._steps, self._group):
+            number = min(self._group, self._steps - first)
             state, sums = self._run(state, self._slices.examples, plan, first, number)
             yield state, first_steps(sums, number)
 
     def evaluate(self, state: TrainState) -> Iterator[Sums]:
         """See `TrainFeed`."""
         if self._validation is not None:
-            yield self._evaluate(state, self._validation.examples)
+            examples = self._validation.examples
+            batches = len(examples.image) // self._batch_size
+            group = 1 if self._group == 1 else batches
+            for first in range(0, batches, group):
+                yield self._evaluate(state, examples, first, batches=group)
+
+
+def one_train_step(
+    state: TrainState,
+    examples: Example,
+    plan: jax.Array,
+    first: int,
+    number: int,
+    *,
+    program: Program,
+    devices: Devices,
+) -> tuple[TrainState, Sums]:
+    """`train_steps` for a single one, without a loop."""
+    del number
+    state, sums = program.train_step(state, _take(examples, plan[first], devices))
+    return state, jax.tree.map(lambda leaf: leaf[None], sums)
 
 
 def train_steps(
@@ -124,22 +158,28 @@ def train_steps(
 def eval_steps(
     state: TrainState,
     examples: Example,
+    first: int,
     *,
+    batches: int,
     program: Program,
     devices: Devices,
     count: int,
     batch_size: int,
 ) -> Sums:
-    """Sums [batches] over all slices in order, in one dispatch."""
-    batches = len(examples.image) // batch_size
+    """Sums [batches] over the slices in order, from batch `first` on, in one dispatch.
 
-    def one(carry: None, first: jax.Array) -> tuple[None, Sums]:
+    Of `examples`, those from `count` on are padding.
+    """
+
+    def one(batch: jax.Array) -> Sums:
         """One batch."""
-        rows = first + jnp.arange(batch_size)
+        rows = batch * batch_size + jnp.arange(batch_size)
         weight = (rows < count).astype(jnp.float32)
-        return carry, program.eval_step(state, _take(examples, rows, devices), weight)
+        return program.eval_step(state, _take(examples, rows, devices), weight)
 
-    return jax.lax.scan(one, None, jnp.arange(batches) * batch_size)[1]
+    if batches == 1:  # without a loop, see `steps_per_dispatch`
+        return jax.tree.map(lambda leaf: leaf[None], one(jnp.asarray(first)))
+    return jax.lax.map(one, first + jnp.arange(batches))
 
 
 def load_slices(program: Program, source: BatchSource, batch_size: int, devices: Devices) -> Slices:

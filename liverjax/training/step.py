@@ -127,7 +127,9 @@ def _gradients(
 
     zeros = jax.tree.map(jnp.zeros_like, params)
     begin = (zeros, batch_stats, Sums.zeros())
-    (total, batch_stats, sums), _ = jax.lax.scan(one, begin, _divide(batch, parts))
+    # On a CPU a loop is slow (see `resident.steps_per_dispatch`), so it is written out.
+    unroll = parts if jax.default_backend() == "cpu" else 1
+    (total, batch_stats, sums), _ = jax.lax.scan(one, begin, _divide(batch, parts), unroll=unroll)
     return jax.tree.map(lambda leaf: leaf / parts, total), batch_stats, sums
 
 

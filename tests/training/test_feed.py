@@ -30,8 +30,9 @@ def run_epochs(kind, config, train, validation, start=0):
     return state, summarize(totals), summarize(judged)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_both_feeds_train_on_the_same_batches(share):
+@pytest.mark.parametrize(("share", "group"), [(0.0, 1), (0.5, 8)])
+def test_both_feeds_train_on_the_same_batches(share, group, monkeypatch):
+    monkeypatch.setattr(resident, "steps_per_dispatch", lambda: group)
     config = toy_config(Stage.TUMOR, tumor_share=share)
     images, labels = toy_slices()
     labels[::2] = np.minimum(labels[::2], 1)  # half of the slices without tumour
@@ -50,9 +51,12 @@ def test_both_feeds_train_on_the_same_batches(share):
         np.testing.assert_allclose(left, right, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", [Feed.RESIDENT, Feed.STREAM])
-def test_an_epoch_taken_up_in_its_middle_ends_as_a_whole_one(kind, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "group"), [(Feed.RESIDENT, 1), (Feed.RESIDENT, 3), (Feed.STREAM, 1)]
+)
+def test_an_epoch_taken_up_in_its_middle_ends_as_a_whole_one(kind, group, monkeypatch):
     monkeypatch.setattr(resident, "STEPS_PER_DISPATCH", 3)
+    monkeypatch.setattr(resident, "steps_per_dispatch", lambda: group)
     config, devices = toy_config(Stage.TUMOR), all_devices()
     program = build_program(config, 4, devices.everywhere)
     feed = open_feed(kind, config, program, toy_source(), None, devices)
@@ -68,7 +72,9 @@ def test_an_epoch_taken_up_in_its_middle_ends_as_a_whole_one(kind, monkeypatch):
         np.testing.assert_array_equal(left, right)
 
 
-def test_padding_of_the_last_batch_does_not_count():
+@pytest.mark.parametrize("group", [1, 8])
+def test_padding_of_the_last_batch_does_not_count(group, monkeypatch):
+    monkeypatch.setattr(resident, "steps_per_dispatch", lambda: group)
     images, labels = toy_slices()
     odd = InMemorySource(images[:6], labels[:6], batch_size=BATCH, seed=0)
     config, devices = toy_config(), all_devices()
