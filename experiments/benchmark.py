@@ -27,9 +27,7 @@ _PRECISION = flags.DEFINE_enum_class("precision", _DEFAULT.precision, Precision,
 _REPEATS = flags.DEFINE_integer("repeats", _DEFAULT.repeats, "Rounds of turns.", 1)
 _CALLS = flags.DEFINE_integer("calls", _DEFAULT.calls, "Units of work per turn.", 1)
 _SLICES = flags.DEFINE_integer("slices", _DEFAULT.slices, "Slices of a volume.", 1)
-_CHANCE = flags.DEFINE_float(
-    "probability", _DEFAULT.probability, "Of each augmentation in input_pipeline.", 0, 1
-)
+_CHANCE = flags.DEFINE_float("probability", _DEFAULT.probability, "Of augmentation.", 0, 1)
 _PEERS = flags.DEFINE_bool("peers", _DEFAULT.peers, "Whether others are timed, too.")
 _TORCH = flags.DEFINE_multi_enum_class(
     "torch", list(_DEFAULT.torch_modes), TorchMode, "Ways to run PyTorch; repeat for several."

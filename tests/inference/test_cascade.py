@@ -10,6 +10,7 @@ from liverjax.evaluation.overlap import dice
 from liverjax.inference.cascade import load_cascade
 from liverjax.inference.load import load_network
 from liverjax.inference.predict import predict_volume
+from liverjax.io.seal import seal
 from liverjax.training.loop import fit
 from liverjax.volume import Geometry, Volume
 from tests.toy import toy_config, toy_slices, toy_source
@@ -91,13 +92,19 @@ def test_the_stages_cannot_be_swapped(runs):
 
 def test_weights_of_another_network_than_configured_are_refused(runs, tmp_path):
     folder = shutil.copytree(runs / "liver", tmp_path / "liver")
-    for seal in folder.glob("checkpoints/*/contents.json"):
-        seal.unlink()  # or the change itself would be refused
-    for path in folder.glob("checkpoints/*/config/data.json"):
-        path.write_text(path.read_text().replace("[8, 8]", "[8, 16]").replace("[8,8]", "[8,16]"))
+
+    def change(*replacements):
+        """Changes the stored configuration, sealed as if it had been written so."""
+        for path in folder.glob("checkpoints/*/config/data.json"):
+            text = path.read_text()
+            for before, after in replacements:
+                text = text.replace(before, after)
+            path.write_text(text)
+            seal(path.parents[1])
+
+    change(("[8, 8]", "[8, 16]"), ("[8,8]", "[8,16]"))
     with pytest.raises(CheckpointError, match=r"expected shape .* by the stored configuration"):
         load_network(folder, Stage.LIVER)
-    for path in folder.glob("checkpoints/*/config/data.json"):
-        path.write_text(path.read_text().replace("epochs", "epoch"))
+    change(("epochs", "epoch"))
     with pytest.raises(CheckpointError, match=r"config\.epoch: no such field"):
         load_network(folder, Stage.LIVER)

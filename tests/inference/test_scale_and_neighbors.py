@@ -123,7 +123,7 @@ def test_a_checkpoint_with_neighbours_and_a_pixel_size_is_loaded(tmp_path):
     init = jax.jit(lambda key: build(config.model).init(key, images, train=False))
     with open_checkpoints(tmp_path) as checkpoints:
         saved = Saved(
-            init(jax.random.key(0)), {"step": jnp.ones((), jnp.int32)}, to_dict(config), {}
+            init(jax.random.key(0)), {"step": jnp.ones((), jnp.int32)}, to_dict(config), {}, {}
         )
         checkpoints.save(1, saved, None)
     loaded = load_network(tmp_path, Stage.LIVER)
