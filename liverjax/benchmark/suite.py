@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from liverjax.benchmark import cascade, dicom, epoch, inference, input_pipeline, train_step
+from liverjax.benchmark import cascade, dicom, epoch, inference, input_pipeline, profile, train_step
 from liverjax.benchmark.comparison import Comparison
 from liverjax.benchmark.peers import require
 from liverjax.benchmark.settings import Settings
@@ -24,9 +24,10 @@ BENCHMARKS = {
     cascade.NAME: Benchmark(cascade.compare_cascade, ("torch",)),
     dicom.NAME: Benchmark(dicom.compare_dicom, ("SimpleITK",)),
     epoch.NAME: Benchmark(epoch.compare_epoch, ()),
+    profile.NAME: Benchmark(profile.compare_profile, ()),
 }
-# An epoch has no peer, and is long where there is no accelerator: it runs when asked for.
-_USUAL = tuple(name for name in BENCHMARKS if name != epoch.NAME)
+# The last two have no peer; they run when asked for.
+_USUAL = tuple(name for name, entry in BENCHMARKS.items() if entry.packages)
 
 
 def run(settings: Settings, only: Sequence[str] = ()) -> Iterator[Comparison]:

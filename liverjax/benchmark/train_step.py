@@ -74,7 +74,7 @@ def our_contender(problem: Problem) -> tuple[Contender, list[jax.Array]]:
 
     A turn ends when the last update is on the device; the list fills during the first turns.
     """
-    step = jax.jit(partial(update, problem.model), donate_argnums=0)
+    step = _jitted(problem)
     held = [jax.tree.map(jnp.copy, initial_state(problem.variables))]
     losses: list[jax.Array] = []
 
@@ -86,6 +86,12 @@ def our_contender(problem: Problem) -> tuple[Contender, list[jax.Array]]:
         jax.block_until_ready(held[0])
 
     return Contender(OURS, run), losses
+
+
+def compiled_step(problem: Problem) -> jax.stages.Compiled:
+    """The program that `our_contender` runs."""
+    state = initial_state(problem.variables)
+    return _jitted(problem).lower(state, problem.images, problem.target).compile()
 
 
 def initial_state(variables: Mapping[str, Any]) -> State:
@@ -132,6 +138,10 @@ def roofline(
     if settings.peak_tflops:
         facts["share of the peak"] = reached / settings.peak_tflops
     return facts
+
+
+def _jitted(problem: Problem) -> jax.stages.Wrapped:
+    return jax.jit(partial(update, problem.model), donate_argnums=0)
 
 
 def _optimizer() -> optax.GradientTransformation:

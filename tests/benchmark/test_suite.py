@@ -24,7 +24,9 @@ def test_ours_runs_without_peers(name):
     assert comparison.benchmark == name
     assert len(comparison.timings) == (2 if name == "epoch" else 1)
     assert all(len(timing.seconds) == 1 for timing in comparison.timings)
-    assert comparison.items == {"train_step": 2, "inference": 2}.get(name, 6)
+    assert comparison.items == {"train_step": 2, "inference": 2, "profile": 2}.get(name, 6)
+    if name == "profile":
+        assert {"convolution, ms per step", "sum, ms per step"} <= set(comparison.facts)
 
 
 @pytest.mark.parametrize("name", ["train_step", "inference", "cascade"])
