@@ -24,8 +24,7 @@ flags.mark_flag_as_required("config")
 
 
 def main() -> None:
-    if _COORDINATOR.value:
-        join_processes(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+    join_processes(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     train(_CONFIG.value, app.path(_DATA_DIR), app.path(_WORKDIR))
 
 

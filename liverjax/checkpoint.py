@@ -147,6 +147,26 @@ def open_checkpoints(run: Path) -> Iterator[Checkpoints]:
         checkpointer.close()
 
 
+def has_checkpoint(run: Path) -> bool:
+    """Whether the run in folder `run` has come to a complete checkpoint."""
+    return any(seal.is_sealed(path) for path in _folder(run).glob("[0-9]*"))
+
+
+def mismatches(expected: Any, found: Any) -> list[str]:
+    """One line for each array of two trees that is missing, is too many or has another shape."""
+    wanted, there = _shapes(expected), _shapes(found)
+    return [
+        f"{name}: expected {wanted.get(name, 'none')}, found {there.get(name, 'none')}"
+        for name in sorted({*wanted, *there})
+        if wanted.get(name) != there.get(name)
+    ]
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in leaves}
+
+
 def load_model(run: Path, step: int | None = None) -> LoadedModel:
     """Reads a run's model for inference, on any device.
 

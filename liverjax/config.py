@@ -78,9 +78,10 @@ class PreprocessConfig:
         neighbors: slices on each side that the network sees besides the one it segments; at
             the ends of a volume the last slice stands in for those that are missing.
         pixel_mm: side of a network pixel in mm; the input then shows a square of size * pixel_mm
-            around the middle of the slice or, at the tumour stage, of the liver. 0 fits the whole
-            slice (or the whole region of interest) into the input instead; so do slices whose
-            spacing is unknown.
+            around the middle of the slice or, at the tumour stage, of the liver. What lies outside
+            of it is never seen and counts as background: choose it to hold the body. 0 fits the
+            whole slice (or the whole region of interest) into the input instead; so do slices
+            whose spacing is unknown.
         roi_margin: tumour stage: border around the liver's box, as a fraction of its side. With
             pixel_mm it counts only where box and border are larger than the square: that slice
             is then shown with larger pixels, so that nothing of the liver is cut off.

@@ -1,6 +1,7 @@
 """Which values of a configuration a run can use."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from liverjax.config import AugmentConfig, ExperimentConfig, from_dict, to_dict
@@ -42,6 +43,15 @@ _FRACTIONS = (
     "optimizer.warmup_fraction",
     "preprocess.roi_min_side",
 )
+# Beyond these a run would take no end of memory or time, or see nothing of its slices.
+_MOST = {
+    "seed": 2**32 - 1,
+    "preprocess.neighbors": 16,
+    "augment.rotation": 180.0,
+    "augment.shift": 1.0,
+    "augment.blur": 16.0,
+    "augment.gamma": 9.0,
+}
 # Transforms that have a probability `augment.<name>_probability`.
 _TRANSFORMS = (
     "rotation",
@@ -77,6 +87,7 @@ def validate(config: ExperimentConfig) -> None:
     """
     # Flags reach the fields unchecked; the round trip through JSON checks every type.
     from_dict(ExperimentConfig, to_dict(config))
+    _check_finite(to_dict(config), "")
     for path in _AT_LEAST_ONE:
         _expect(_get(config, path) >= 1, path, "at least 1", _get(config, path))
     for path in _NOT_NEGATIVE:
@@ -87,6 +98,8 @@ def validate(config: ExperimentConfig) -> None:
     for path in _SHARES:
         inside = 0 <= _get(config, path) <= 1
         _expect(inside, path, "at least 0 and at most 1", _get(config, path))
+    for path, most in _MOST.items():
+        _expect(_get(config, path) <= most, path, f"at most {most}", _get(config, path))
     _check_augment(config.augment)
     _check_features(config.model.features, config.preprocess.size)
     deepest = len(config.model.features) - 2
@@ -102,11 +115,19 @@ def validate(config: ExperimentConfig) -> None:
     _expect(rate > 0, "optimizer.learning_rate", "more than 0", rate)
 
 
+def _check_finite(values: Mapping[str, Any], where: str) -> None:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            _check_finite(value, f"{where}{name}.")
+        elif isinstance(value, float):
+            _expect(math.isfinite(value), f"{where}{name}", "a finite number", value)
+
+
 def _check_augment(augment: AugmentConfig) -> None:
     """Shear and bending stop short of where a slice would be folded."""
     _expect(augment.shear < 45, "augment.shear", "less than 45 (degrees)", augment.shear)
     cell = augment.elastic_cell
-    _expect(0 < cell <= 1, "augment.elastic_cell", "more than 0 and at most 1", cell)
+    _expect(0.02 <= cell <= 1, "augment.elastic_cell", "at least 0.02 and at most 1", cell)
     wanted = f"at most {_MOST_BEND} of augment.elastic_cell ({cell})"
     _expect(augment.elastic <= _MOST_BEND * cell, "augment.elastic", wanted, augment.elastic)
 

@@ -8,8 +8,10 @@ from liverjax.errors import ConfigError, SplitError
 
 
 def tumor_rows(batch_size: int, tumor_share: float) -> int:
-    """How many slices of each batch show tumour when it is balanced; at least one, if any."""
-    return 0 if tumor_share == 0 else max(1, round(batch_size * tumor_share))
+    """How many slices of each batch show tumour when it is balanced; one of each kind at least."""
+    if tumor_share in (0, 1):
+        return batch_size if tumor_share else 0
+    return min(max(1, round(batch_size * tumor_share)), max(1, batch_size - 1))
 
 
 def epoch_key(seed: int, epoch: int) -> jax.Array:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from flax import linen as nn
 
-from liverjax.checkpoint import load_model
+from liverjax.checkpoint import load_model, mismatches
 from liverjax.config import ExperimentConfig, Stage, from_dict
 from liverjax.errors import CheckpointError, ConfigError
 from liverjax.models.build import build, logits_of
@@ -69,19 +69,10 @@ def _check_shapes(
     images = jax.ShapeDtypeStruct((1, size, size, channels), "float32")
     # Training uses every part of a network, inference may not.
     init = partial(model.init, train=True)
-    expected = _shapes(jax.eval_shape(init, jax.random.key(0), images))
-    found = _shapes({name: tree for name, tree in variables.items() if tree})
-    for name in sorted({*expected, *found}):
-        if expected.get(name) != found.get(name):
-            raise CheckpointError(
-                f"{run}: {name}: expected shape {expected.get(name)} by the stored configuration, "
-                f"found {found.get(name)}"
-            )
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in leaves}
+    expected = jax.eval_shape(init, jax.random.key(0), images)
+    lines = mismatches(expected, {name: tree for name, tree in variables.items() if tree})
+    if lines:
+        raise CheckpointError(f"{run}: not the weights of its stored configuration: {lines[0]}")
 
 
 def _probability(

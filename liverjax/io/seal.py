@@ -12,6 +12,7 @@ _LOGGER = logging.getLogger(__name__)
 
 _NAME = "contents.json"
 _DAMAGED = "damaged"
+_TEMPORARY = ".orbax-checkpoint-tmp"  # Orbax renames what it has written
 
 
 def seal(folder: Path) -> None:
@@ -49,19 +50,19 @@ def damage(folder: Path) -> str | None:
 
 
 def drop_incomplete(folder: Path) -> None:
-    """Puts those of its folders out of the way that are not sealed and whole, and says so.
+    """Puts those of its checkpoints out of the way that are not sealed and whole, and says so.
 
-    One whose writing was cut off is deleted; one that was complete and is now damaged is moved
-    to `damaged/` beside the others.
+    What was still being written under a temporary name is deleted; what bears a step's number
+    and is not sealed or not whole is moved to `damaged/` beside the others. Anything else is
+    left alone.
     """
     for path in sorted(folder.iterdir()):
-        if path.name == _DAMAGED or not path.is_dir():
-            continue
-        if not is_sealed(path):
+        if path.name.endswith(_TEMPORARY):
             _LOGGER.warning("%s: its writing was cut off; removed", path)
             shutil.rmtree(path)
+        if not path.name.isdecimal():
             continue
-        found = damage(path)
+        found = damage(path) if is_sealed(path) else "its writing, or its removal, was cut off"
         if found:
             aside = make_folder(folder / _DAMAGED) / path.name
             shutil.rmtree(aside, ignore_errors=True)

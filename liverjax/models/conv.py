@@ -56,7 +56,9 @@ class Conv(nn.Module):
             terms.append(upsampled_convolve(coarse.astype(self.dtype), kernel[:, :, :split]))
         if self.use_bias:
             bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
-            terms.append(bias.astype(self.dtype)[None, None, None])
+            # In float32, or its gradient would be summed over all pixels in fewer bits.
+            total = sum(terms[1:], terms[0]).astype(jnp.float32) + bias[None, None, None]
+            return total.astype(self.dtype)
         return sum(terms[1:], terms[0])
 
 

@@ -1,5 +1,7 @@
 """The devices of a run: one axis of them, each with the whole state and a share of every batch."""
 
+import hashlib
+import json
 from typing import Any, NamedTuple
 
 import jax
@@ -8,7 +10,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from liverjax.batch import HostBatch
-from liverjax.config import ExperimentConfig
+from liverjax.config import ExperimentConfig, to_dict
 from liverjax.errors import ConfigError
 
 _AXIS = "data"
@@ -50,20 +52,51 @@ def check_devices(config: ExperimentConfig) -> None:
         )
 
 
-def join_processes(coordinator: str, count: int, index: int) -> None:
+def join_processes(coordinator: str | None, count: int, index: int) -> None:
     """Makes this process one of `count` that train together; before any other use of JAX.
 
     Args:
-        coordinator: HOST:PORT on the machine of process 0.
+        coordinator: HOST:PORT on the machine of process 0; may be None for a single process.
         count: number of processes.
         index: which of them this one is, from 0.
 
     Raises:
-        ConfigError: there is no process of that number.
+        ConfigError: there is no process of that number, or no coordinator to be reached.
     """
     if not 0 <= index < count:
         raise ConfigError(f"--process: expected 0 to {count - 1}, found {index}")
-    jax.distributed.initialize(coordinator, num_processes=count, process_id=index)
+    if coordinator is None:
+        if count > 1:
+            raise ConfigError(f"--coordinator: expected HOST:PORT for {count} processes")
+        return
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError(f"--coordinator: expected HOST:PORT, found {coordinator}")
+    try:
+        jax.distributed.initialize(coordinator, num_processes=count, process_id=index)
+    except RuntimeError as error:
+        raise ConfigError(f"--coordinator: {coordinator} cannot be joined ({error})") from error
+
+
+def check_same_everywhere(config: ExperimentConfig) -> None:
+    """Refuses processes that were given different configurations.
+
+    Raises:
+        ConfigError: in all of them.
+    """
+    if jax.process_count() == 1:
+        return
+    text = json.dumps(to_dict(config), sort_keys=True)
+    digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
+    if len(np.unique(multihost_utils.process_allgather(digest), axis=0)) > 1:
+        raise ConfigError("the processes were started with different configurations")
+
+
+def as_in_first_process(value: bool) -> bool:
+    """What the first process says, in all of them; they must ask at the same point."""
+    if jax.process_count() == 1:
+        return value
+    return bool(multihost_utils.broadcast_one_to_all(np.array(value)))
 
 
 def share_of_batches() -> tuple[int, int]:

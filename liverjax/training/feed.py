@@ -4,8 +4,10 @@ Both give the same interface. Steps come in groups, one per dispatch; the sums o
 the steps as their leading axis.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import jax
@@ -13,7 +15,7 @@ import jax.numpy as jnp
 
 from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig, Feed, PreprocessConfig
-from liverjax.training.devices import Devices, put_batch
+from liverjax.training.devices import Devices, as_in_first_process, put_batch
 from liverjax.training.metrics import Sums
 from liverjax.training.prefetch import prefetch
 from liverjax.training.program import Program
@@ -23,6 +25,7 @@ from liverjax.training.state import TrainState
 
 # The rest is for the network: activations of a batch, and what the compiler makes room for.
 _SHARE_OF_DEVICE = 0.4
+_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
 class TrainFeed(Protocol):
@@ -85,7 +88,8 @@ def choose_feed(
         return config.feed
     slices = train.num_slices + (validation.num_slices if validation else 0)
     needed = slices * bytes_per_slice(config.preprocess)
-    return Feed.RESIDENT if needed <= _SHARE_OF_DEVICE * _device_bytes() else Feed.STREAM
+    fits = as_in_first_process(needed <= _SHARE_OF_DEVICE * _device_bytes())
+    return Feed.RESIDENT if fits else Feed.STREAM
 
 
 def open_feed(
@@ -116,4 +120,6 @@ def _device_bytes() -> int:
         return statistics["bytes_limit"]
     # Each of the devices that the host stands in for would hold a copy.
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # a container may have less; "max" is no number
+        machine = min(machine, int(_CONTAINER.read_text()))
     return machine // jax.local_device_count()

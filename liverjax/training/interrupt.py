@@ -20,7 +20,9 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
-    earlier = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    # What the process was started to ignore, as under nohup, it goes on ignoring.
+    earlier = {n: handler for n, handler in handlers.items() if handler is not signal.SIG_IGN}
 
     def note(number: int, frame: FrameType | None) -> None:
         """Remembers the request, and steps aside for the next one."""
@@ -33,7 +35,7 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         for number, handler in earlier.items():
             signal.signal(number, handler)
 
-    for number in _SIGNALS:
+    for number in earlier:
         signal.signal(number, note)
     try:
         yield asked.is_set

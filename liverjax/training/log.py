@@ -28,13 +28,19 @@ class MetricLog:
 
     def __init__(self, run: Path, records: Sequence[Mapping[str, float]], step: int) -> None:
         self._path = run / FILE_NAME
-        write_text(self._path, "".join(json.dumps(record) + "\n" for record in records))
+        told = restore_metrics(run, records)
         self._events = SummaryWriter(str(run / EVENTS), purge_step=step + 1 if step else None)
+        for record in records:
+            if record not in told:  # the run was killed between its checkpoint and its log
+                self._add_events(record)
 
     def write(self, record: Mapping[str, float]) -> None:
         """Logs one epoch; `record` holds `step` and any number of figures."""
         with self._path.open("a") as lines:
             lines.write(json.dumps(record, allow_nan=False) + "\n")
+        self._add_events(record)
+
+    def _add_events(self, record: Mapping[str, float]) -> None:
         for name, value in record.items():
             self._events.add_scalar(name, value, int(record["step"]))
         self._events.flush()
@@ -61,6 +67,15 @@ def open_log(
         return
     with MetricLog(run, records, step) as log:
         yield log
+
+
+def restore_metrics(run: Path, records: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """Makes `metrics.jsonl` hold exactly `records`; gives back what it held before."""
+    told = read_metrics(run)
+    if told != list(records):
+        text = "".join(json.dumps(record) + "\n" for record in records)
+        write_text(run / FILE_NAME, text)
+    return told
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:

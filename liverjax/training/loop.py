@@ -1,5 +1,6 @@
 """The host loop: epochs of steps, evaluation, metrics and checkpoints, resumed where it ended."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -14,11 +15,18 @@ from liverjax.checkpoint import Checkpoints, open_checkpoints
 from liverjax.config import ExperimentConfig
 from liverjax.errors import ConfigError, StoppedError, TrainingError
 from liverjax.io.atomic import make_folder
+from liverjax.io.lock import only_user
 from liverjax.training import metrics
-from liverjax.training.devices import all_devices, anywhere, check_devices, is_first_process
+from liverjax.training.devices import (
+    all_devices,
+    anywhere,
+    check_devices,
+    check_same_everywhere,
+    is_first_process,
+)
 from liverjax.training.feed import TrainFeed, choose_feed, open_feed
 from liverjax.training.interrupt import stop_requests
-from liverjax.training.log import MetricLog, open_log
+from liverjax.training.log import MetricLog, open_log, restore_metrics
 from liverjax.training.program import Program, build_program
 from liverjax.training.resume import Progress, restore, start_from, to_saved
 from liverjax.training.sources import BatchSource
@@ -56,27 +64,37 @@ def fit(
     """
     validate(config)
     check_devices(config)
+    check_same_everywhere(config)
     if config.patience and validation is None:
         raise ConfigError("config.patience: expected 0 without validation patients")
     make_folder(run)
     devices = all_devices()
     steps = train.steps_per_epoch * config.epochs
     program = build_program(config, steps, devices.everywhere)
-    with open_checkpoints(run) as checkpoints, stop_requests() as asked:
+    with _alone(run), open_checkpoints(run) as checkpoints, stop_requests() as asked:
         resumed = restore(config, program.state, checkpoints, run, devices)
         if resumed is not None:
             state, progress = resumed
         else:
             state, progress = program.state, Progress(choose_feed(config, train, validation))
             if config.init_from:
-                state = start_from(config.init_from, state, devices)
+                initial = manifest.get("initial") or {}
+                state = start_from(config.init_from, initial.get("step"), state, devices)
         if is_finished(config, progress.records):
+            _LOGGER.info("%s: nothing left to do", config.stage.value)
+            if is_first_process():
+                restore_metrics(run, progress.records)
             return state
         _LOGGER.info("%s: %s slices", config.stage.value, progress.feed.value)
         feed = open_feed(progress.feed, config, program, train, validation, devices)
         with open_log(run, progress.records, int(state.step)) as log:
             session = _Session(config, program, feed, checkpoints, log, manifest, asked)
             return _run_epochs(session, state, progress, train.steps_per_epoch)
+
+
+def _alone(run: Path) -> contextlib.AbstractContextManager[None]:
+    """Keeps other runs out of the folder; the first process does it for all of its run."""
+    return only_user(run) if is_first_process() else contextlib.nullcontext()
 
 
 def is_finished(config: ExperimentConfig, records: list[dict[str, float]]) -> bool:
@@ -117,39 +135,48 @@ def _run_epochs(session: _Session, state: TrainState, progress: Progress, steps:
     with bar:
         while not is_finished(config, progress.records):
             started = time.monotonic()
-            state, stopped = _train_epoch(session, state, progress, steps, bar)
-            if stopped:
+            state = _train_epoch(session, state, progress, steps, bar)
+            if int(state.step) < (len(progress.records) + 1) * steps:
                 _save(session, state, progress, None)
-                raise StoppedError(
-                    f"{config.stage.value}: asked to stop, saved after step {int(state.step)}; "
-                    "the same command goes on from there"
-                )
+                raise _stopped(config, state)
             record = _epoch_record(session, state, progress)
             record["seconds"] = time.monotonic() - started
             progress.records.append(record)
             progress.totals = np.zeros_like(progress.totals)
-            if _is_evaluated(config, len(progress.records)):
+            asked = anywhere(session.asked_to_stop())
+            if _is_evaluated(config, len(progress.records)) or asked:
                 _save(session, state, progress, record.get("validation_dice"))
             if session.log is not None:
                 session.log.write(record)
             _tell(config, record, bar)
+            if asked and not is_finished(config, progress.records):
+                raise _stopped(config, state)
+    if len(progress.records) < config.epochs:
+        _LOGGER.info(
+            "%s: ended, no better validation Dice in %d evaluations",
+            config.stage.value,
+            config.patience,
+        )
     return state
+
+
+def _stopped(config: ExperimentConfig, state: TrainState) -> StoppedError:
+    return StoppedError(
+        f"{config.stage.value}: asked to stop, saved after step {int(state.step)}; the same "
+        "command goes on from there"
+    )
 
 
 def _train_epoch(
     session: _Session, state: TrainState, progress: Progress, steps: int, bar: tqdm
-) -> tuple[TrainState, bool]:
-    """The updates left of the current epoch; their sums go to `progress.totals`.
+) -> TrainState:
+    """The updates left of the current epoch, or those up to a request to stop.
 
-    The sums of a group of steps are read while the next group runs.
-
-    Returns:
-        The state after the last update, and whether a request to stop came before the end.
+    Their sums go to `progress.totals`; those of a group are read while the next group runs.
     """
     epoch = len(progress.records)
     done = int(state.step)
     pending: metrics.Sums | None = None
-    stopped = False
     for after, sums in session.feed.train(state, epoch, done - epoch * steps):
         state = after
         if pending is not None:
@@ -157,11 +184,10 @@ def _train_epoch(
         pending = sums
         bar.update(len(sums.loss))
         if anywhere(session.asked_to_stop()):
-            stopped = True
             break
     if pending is not None:
         _count(progress, pending, done)
-    return state, stopped
+    return state
 
 
 def _count(progress: Progress, sums: metrics.Sums, done: int) -> int:

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from liverjax import config as config_lib
-from liverjax.checkpoint import Checkpoints, Saved, load_model
+from liverjax.checkpoint import Checkpoints, Saved, load_model, mismatches
 from liverjax.config import ExperimentConfig, Feed
 from liverjax.errors import CheckpointError, ConfigError
 from liverjax.training.devices import Devices, put_everywhere
@@ -23,7 +23,7 @@ class Progress:
     """Where a run is, besides its state.
 
     Attributes:
-        feed: how it reads its slices; kept, since the order of the slices depends on it.
+        feed: how it reads its slices; kept, since the two differ in their last bits.
         records: one per epoch that is done, as logged.
         totals: float64 [5], sums of the steps since; see `liverjax.training.metrics`.
     """
@@ -95,15 +95,15 @@ def restore(
     return restored, progress
 
 
-def start_from(init_from: str, state: TrainState, devices: Devices) -> TrainState:
-    """`state` with the best weights of another run.
+def start_from(init_from: str, step: int | None, state: TrainState, devices: Devices) -> TrainState:
+    """`state` with the weights of another run, of its checkpoint `step` or its best.
 
     Raises:
         CheckpointError: that run has none, or weights of another network; lists what differs.
     """
-    loaded = load_model(Path(init_from).expanduser())
+    loaded = load_model(Path(init_from).expanduser(), step)
     expected = {"params": state.params, "batch_stats": state.batch_stats}
-    lines = _mismatches(expected, loaded.variables)
+    lines = mismatches(expected, loaded.variables)
     if lines:
         shown = "\n  ".join(lines[:20] + ([f"and {len(lines) - 20} more"] if lines[20:] else []))
         raise CheckpointError(
@@ -137,18 +137,3 @@ def _training(state: TrainState) -> dict[str, Any]:
         "key": jax.random.key_data(state.key),
     }
     return training | {"trained": state.variables} if state.average else training
-
-
-def _mismatches(expected: Any, found: Any) -> list[str]:
-    """One line for each array that is missing, is too many or has another shape."""
-    wanted, there = _shapes(expected), _shapes(found)
-    return [
-        f"{name}: expected {wanted.get(name, 'none')}, found {there.get(name, 'none')}"
-        for name in sorted({*wanted, *there})
-        if wanted.get(name) != there.get(name)
-    ]
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in leaves}

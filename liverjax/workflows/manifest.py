@@ -15,12 +15,13 @@ from typing import Any
 import jax
 
 from liverjax import config as config_lib
-from liverjax.checkpoint import load_model
+from liverjax.checkpoint import has_checkpoint, load_model
 from liverjax.config import ExperimentConfig
 from liverjax.errors import InputError, SplitError
 from liverjax.io.atomic import make_folder, write_json
 from liverjax.training.devices import is_first_process
 from liverjax.training.log import read_metrics
+from liverjax.training.loop import is_finished
 from liverjax.training.resume import refuse_other_config
 
 _LOGGER = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ _PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "
 
 def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, Any]:
     """The run's manifest: a new one, or that of the run that is taken up again.
+
+    A run that has not come to a checkpoint yet has nothing to be taken up, and begins anew.
 
     Args:
         run: workdir; `manifest.json` in it is written, or gains an entry under "resumed".
@@ -44,7 +47,7 @@ def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> 
     """
     path = make_folder(run) / _FILE_NAME
     circumstances = _circumstances()
-    if not path.exists():
+    if not (path.exists() and has_checkpoint(run)):
         manifest = circumstances | _subject(config, dataset_fingerprint) | {"resumed": []}
         check_ancestor(config.dataset.test, manifest)
         _write(path, manifest)
@@ -59,7 +62,7 @@ def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> 
             f"{dataset_fingerprint[:12]}; prepare the earlier one again, or give another workdir"
         )
     records = read_metrics(run)
-    if not records or records[-1]["epoch"] < config.epochs:
+    if not is_finished(config, records):
         for line in _changes(manifest, circumstances):
             _LOGGER.warning("%s: %s; the results may differ in their last bits", run, line)
         step = records[-1]["step"] if records else 0

@@ -59,9 +59,8 @@ def test_weights_of_another_network_are_refused():
 def test_resampling_is_ours_both_ways(rng):
     images = rng.normal(size=(2, 20, 30, 1)).astype(np.float32)
     corner, side = np.array([[-2.5, 1.0], [4.0, 9.25]]), np.array([24.0, 7.5])
-    view = View(
-        jnp.asarray(corner + side[:, None] / 2, jnp.float32), jnp.asarray(side, jnp.float32)
-    )
+    sides = np.stack([side, side], axis=1)
+    view = View(jnp.asarray(corner + sides / 2, jnp.float32), jnp.asarray(sides, jnp.float32))
     start, step = torch.tensor(corner).float(), torch.tensor(side).float() / 8
     seen = torch_cascade.resample(to_torch(images), start, step, 8, 8)
     expected = sample(images, view, 8)

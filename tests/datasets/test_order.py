@@ -24,7 +24,7 @@ def test_order_follows_from_seed_and_epoch():
     assert (first != plan(seed=1, steps=7, batch_size=4)).any()
 
 
-@pytest.mark.parametrize(("share", "rows"), [(0.5, 4), (0.01, 1), (1.0, 8), (0.3, 2)])
+@pytest.mark.parametrize(("share", "rows"), [(0.5, 4), (0.01, 1), (1.0, 8), (0.3, 2), (0.99, 7)])
 def test_batches_hold_the_share_that_was_asked_for(share, rows):
     found = plan(steps=5, batch_size=8, tumor_share=share)
     assert found.shape == (5, 8)

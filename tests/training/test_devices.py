@@ -78,6 +78,19 @@ def test_batches_that_the_devices_cannot_share_are_refused(monkeypatch):
         devices.check_devices(config)
 
 
+@pytest.mark.parametrize(
+    ("coordinator", "message"),
+    [
+        (None, "expected HOST:PORT for 2 processes"),
+        ("nonsense", "expected HOST:PORT, found nonsense"),
+    ],
+)
+def test_processes_that_cannot_meet_are_refused(coordinator, message):
+    with pytest.raises(ConfigError, match=message):
+        devices.join_processes(coordinator, 2, 0)
+    devices.join_processes(None, 1, 0)
+
+
 def test_a_process_that_is_none_of_them_is_refused():
     with pytest.raises(ConfigError, match="expected 0 to 1, found 2"):
         devices.join_processes("localhost:1", 2, 2)

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import re
 import signal
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 
 from liverjax.checkpoint import load_model
-from liverjax.config import Stage
-from liverjax.errors import CheckpointError
-from liverjax.training.log import read_metrics
+from liverjax.config import Feed, Stage
+from liverjax.errors import CheckpointError, InputError, StoppedError
+from liverjax.io.lock import only_user
+from liverjax.training.log import MetricLog, read_metrics
 from liverjax.training.loop import fit
 from tests.toy import toy_config, toy_source
 from tests.training.kills import finish, kill_repeatedly, start
@@ -41,6 +43,72 @@ def test_a_run_that_is_asked_to_stop_saves_in_mid_epoch_and_goes_on(tmp_path):
     assert stopped
     assert int(stopped[1]) in (6, 7)
     assert finish(tmp_path / "asked", STREAM) == alone
+
+
+class AsksAtTheEnd:
+    """A source in whose first epoch the last batch brings a request to stop."""
+
+    def __init__(self, source):
+        self.source = source
+        self.num_slices, self.steps_per_epoch = source.num_slices, source.steps_per_epoch
+
+    def train_batches(self, epoch, start=0):
+        for number, batch in enumerate(self.source.train_batches(epoch, start), start + 1):
+            if (epoch, number) == (0, self.steps_per_epoch):
+                signal.raise_signal(signal.SIGTERM)
+            yield batch
+
+    def eval_batches(self):
+        return self.source.eval_batches()
+
+
+@pytest.mark.parametrize("evaluate_every", [1, 2])
+def test_a_request_at_the_end_of_an_epoch_leaves_a_run_that_goes_on(tmp_path, evaluate_every):
+    config = toy_config(epochs=3, feed=Feed.STREAM, evaluate_every=evaluate_every)
+    alone = fit(config, toy_source(), toy_source(1), tmp_path / "alone", {})
+    with pytest.raises(StoppedError, match="saved after step"):
+        fit(config, AsksAtTheEnd(toy_source()), toy_source(1), tmp_path / "asked", {})
+    resumed = fit(config, toy_source(), toy_source(1), tmp_path / "asked", {})
+    for left, right in zip(
+        jax.tree.leaves(alone.params), jax.tree.leaves(resumed.params), strict=True
+    ):
+        np.testing.assert_array_equal(left, right)
+    assert untimed(tmp_path / "asked") == untimed(tmp_path / "alone")
+
+
+def untimed(run):
+    return [{k: v for k, v in r.items() if k != "seconds"} for r in read_metrics(run)]
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_kill_between_a_checkpoint_and_its_log_loses_no_metrics(tmp_path, epochs, monkeypatch):
+    config = toy_config(epochs=2)
+    alone = fit(config, toy_source(), toy_source(1), tmp_path / "alone", {})
+    write, count = MetricLog.write, itertools.count(1)
+
+    def killed(self, record):
+        if next(count) == epochs:
+            raise KeyboardInterrupt
+        write(self, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MetricLog, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(config, toy_source(), toy_source(1), tmp_path / "killed", {})
+    assert len(read_metrics(tmp_path / "killed")) == epochs - 1
+    resumed = fit(config, toy_source(), toy_source(1), tmp_path / "killed", {})
+    assert int(resumed.step) == int(alone.step)
+    assert untimed(tmp_path / "killed") == untimed(tmp_path / "alone")
+
+
+def test_a_folder_in_use_is_refused_and_what_is_no_checkpoint_is_left_alone(begun):
+    own = begun / "checkpoints" / "mine"
+    own.mkdir()
+    (own / "notes").write_text("keep")
+    with only_user(begun), pytest.raises(InputError, match="another process is training here"):
+        fit(toy_config(epochs=3), toy_source(), toy_source(1), begun, {})
+    fit(toy_config(epochs=3), toy_source(), toy_source(1), begun, {})
+    assert (own / "notes").read_text() == "keep"
 
 
 def test_a_full_disk_leaves_the_checkpoints_before_it_usable(tmp_path):
@@ -77,7 +145,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(begun, caplog, damage):
         fit(toy_config(epochs=3), toy_source(), toy_source(1), begun, {})
     assert any(str(newest) in line for line in caplog.messages)
     assert any("resumed after step 8" in line for line in caplog.messages)
-    assert (begun / "checkpoints" / "damaged" / "12").exists() == (damage == "corrupted")
+    assert (begun / "checkpoints" / "damaged" / "12").exists()
     assert [record["step"] for record in read_metrics(begun)] == [4, 8, 12]
     again = load_model(begun, 12).variables
     for left, right in zip(jax.tree.leaves(weights), jax.tree.leaves(again), strict=True):
