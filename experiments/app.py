@@ -1,8 +1,6 @@
 """Runs a command's main so that an error a user can mend is one line, not a traceback."""
 
-import ctypes
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,9 +11,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from liverjax.errors import LiverjaxError, StoppedError
-
-# Of glibc's malloc.h.
-_ARENA_MAX, _MMAP_MAX, _TRIM_THRESHOLD = -8, -4, -1
+from liverjax.process import ask_for_equal_bits, keep_freed_memory
 
 
 def path(flag: flags.FlagHolder[str | None]) -> Path:
@@ -38,8 +34,8 @@ def run(main: Callable[[], None]) -> None:
         except (LiverjaxError, OSError) as error:
             _fail(error)
 
-    _ask_for_equal_bits()
-    _keep_freed_memory()
+    ask_for_equal_bits()
+    keep_freed_memory()
     _tell_what_liverjax_does()
     app.run(guarded, flags_parser=_parse)
 
@@ -57,27 +53,6 @@ def _fail(error: Exception) -> NoReturn:
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     print(f"error: {text}", file=sys.stderr)
     sys.exit(1)
-
-
-def _ask_for_equal_bits() -> None:
-    """Keeps a GPU from choosing algorithms whose result depends on which thread comes first."""
-    given = os.environ.get("XLA_FLAGS", "")
-    if "xla_gpu_deterministic_ops" not in given:
-        os.environ["XLA_FLAGS"] = f"{given} --xla_gpu_deterministic_ops=true".strip()
-
-
-def _keep_freed_memory() -> None:
-    """Has glibc keep what is freed for the next step instead of handing it back to the system.
-
-    XLA asks for its working memory anew at every step, on a CPU a gigabyte of it, and a quarter of
-    a step went into the pages that the system then has to clear and hand out again.
-    """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # musl has none
-        for parameter, value in ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1)):
-            mallopt(parameter, value)
 
 
 def _tell_what_liverjax_does() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from orbax.checkpoint import v1 as ocp
 
-from liverjax.errors import CheckpointError
+from liverjax.errors import CheckpointError, InputError
 from liverjax.io import seal
 from liverjax.io.atomic import make_folder
 from liverjax.io.failures import cause, outlasting_threads, silence
@@ -118,7 +118,12 @@ class Checkpoints:
 
 @contextlib.contextmanager
 def open_checkpoints(run: Path) -> Iterator[Checkpoints]:
-    """Opens (or creates) the checkpoints of the run in folder `run`, as far as they are whole."""
+    """Opens (or creates) the checkpoints of the run in folder `run`, as far as they are whole.
+
+    Raises:
+        CheckpointError: they cannot be read.
+        InputError: what is not whole cannot be put out of the way.
+    """
     policies = ocp.training.preservation_policies
     keep = policies.AnyPreservationPolicy(
         [
@@ -130,6 +135,7 @@ def open_checkpoints(run: Path) -> Iterator[Checkpoints]:
     folder = make_folder(_folder(run))
     if jax.process_index() == 0:
         seal.drop_incomplete(folder)
+        seal.set_damaged_aside(folder)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("incomplete checkpoints dropped")
     with _reading(folder), _context():
@@ -141,15 +147,12 @@ def open_checkpoints(run: Path) -> Iterator[Checkpoints]:
         with silence(), _context(), contextlib.suppress(Exception), outlasting_threads():
             checkpointer.close()
         if jax.process_index() == 0:
-            seal.drop_incomplete(folder)
+            # The error on its way says more than one of this.
+            with contextlib.suppress(OSError, InputError):
+                seal.drop_incomplete(folder)
         raise
     with _context():
         checkpointer.close()
-
-
-def has_checkpoint(run: Path) -> bool:
-    """Whether the run in folder `run` has come to a complete checkpoint."""
-    return any(seal.is_sealed(path) for path in _folder(run).glob("[0-9]*"))
 
 
 def mismatches(expected: Any, found: Any) -> list[str]:

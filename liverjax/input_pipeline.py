@@ -131,11 +131,11 @@ class SliceSource:
         own_rows(np.empty((0, batch_size)), share)
         self._builder = builder
         self._patients = tuple(patients)
-        self._batch_size = batch_size
-        self._seed = seed
+        self.batch_size = batch_size
+        self.seed = seed
         self._liver_only = liver_only
         self._neighbors = neighbors
-        self._tumor_share = tumor_share
+        self.tumor_share = tumor_share
         self._share = share
         self.num_slices = sum(
             summary.liver_slices if liver_only else summary.slices for summary in chosen
@@ -156,7 +156,7 @@ class SliceSource:
             ConfigError: there are fewer slices than one batch.
         """
         self._check_one_batch()
-        return self.num_slices // self._batch_size
+        return self.num_slices // self.batch_size
 
     def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
         """`steps_per_epoch` batches in an order that follows from seed and epoch alone.
@@ -170,24 +170,24 @@ class SliceSource:
         """
         table = self._slices.table
         plan = epoch_plan(
-            epoch_key(self._seed, epoch),
+            epoch_key(self.seed, epoch),
             table.shows_tumor[table.chosen],
             steps=self.steps_per_epoch,
-            batch_size=self._batch_size,
-            tumor_share=self._tumor_share,
+            batch_size=self.batch_size,
+            tumor_share=self.tumor_share,
         )
         yield from self._batches(table.chosen[np.asarray(plan)[start:]])
 
     def eval_batches(self) -> Iterator[HostBatch]:
         """All slices in order; the last batch is padded with zeros of weight 0."""
-        yield from self._batches(eval_plan(self._slices.table.chosen, self._batch_size))
+        yield from self._batches(eval_plan(self._slices.table.chosen, self.batch_size))
 
     def _check_one_batch(self) -> None:
-        if self.num_slices < self._batch_size:
+        if self.num_slices < self.batch_size:
             kind = "slices with liver" if self._liver_only else "slices"
             raise ConfigError(
                 f"config.batch_size: {', '.join(self._patients)} have {self.num_slices} {kind}, "
-                f"fewer than one batch of {self._batch_size}; lower it or add patients"
+                f"fewer than one batch of {self.batch_size}; lower it or add patients"
             )
 
     @functools.cached_property

@@ -32,8 +32,8 @@ def toy_slices(seed=0):
     return hu.astype(np.int16)[..., None], labels[..., None]
 
 
-def toy_source(seed=0):
-    return InMemorySource(*toy_slices(seed), batch_size=BATCH, seed=0)
+def toy_source(seed=0, order=0):
+    return InMemorySource(*toy_slices(seed), batch_size=BATCH, seed=order)
 
 
 def toy_config(stage=Stage.LIVER, epochs=2, **fields):

@@ -6,6 +6,7 @@ import shutil
 import zlib
 from pathlib import Path
 
+from liverjax.errors import InputError
 from liverjax.io.atomic import make_folder
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,21 +51,46 @@ def damage(folder: Path) -> str | None:
 
 
 def drop_incomplete(folder: Path) -> None:
-    """Puts those of its checkpoints out of the way that are not sealed and whole, and says so.
+    """Deletes those of its checkpoints that bear no seal, and says so; leaves anything else alone.
 
-    What was still being written under a temporary name is deleted; what bears a step's number
-    and is not sealed or not whole is moved to `damaged/` beside the others. Anything else is
-    left alone.
+    Their writing was cut off, so the run computes them again, or their removal was: neither is
+    worth the room that they take, least of all on a disk that is full.
+
+    Raises:
+        InputError: one cannot be deleted.
     """
     for path in sorted(folder.iterdir()):
-        if path.name.endswith(_TEMPORARY):
-            _LOGGER.warning("%s: its writing was cut off; removed", path)
-            shutil.rmtree(path)
-        if not path.name.isdecimal():
+        # Orbax removes a checkpoint under its own name and writes one under a temporary name.
+        unsealed = path.name.isdecimal() and path.is_dir() and not is_sealed(path)
+        if not unsealed and not path.name.endswith(_TEMPORARY):
             continue
-        found = damage(path) if is_sealed(path) else "its writing, or its removal, was cut off"
-        if found:
-            aside = make_folder(folder / _DAMAGED) / path.name
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            raise InputError(
+                f"{path}: incomplete, and cannot be deleted ({error.strerror}); delete it"
+            ) from error
+        _LOGGER.warning("%s: its writing, or its removal, was cut off; deleted", path)
+
+
+def set_damaged_aside(folder: Path) -> None:
+    """Moves sealed checkpoints that are not whole to `damaged/` beside the others, and says so.
+
+    What was complete once is the user's to judge: it may be all that is left of a run.
+
+    Raises:
+        InputError: one cannot be moved.
+    """
+    for path in sorted(folder.iterdir()):
+        found = damage(path) if path.name.isdecimal() and is_sealed(path) else None
+        if not found:
+            continue
+        aside = make_folder(folder / _DAMAGED) / path.name
+        try:
             shutil.rmtree(aside, ignore_errors=True)
             path.rename(aside)
-            _LOGGER.warning("%s: %s; moved to %s", path, found, aside)
+        except OSError as error:
+            raise InputError(
+                f"{path}: {found}, and cannot be moved to {aside} ({error.strerror}); move it"
+            ) from error
+        _LOGGER.warning("%s: %s; moved to %s", path, found, aside)

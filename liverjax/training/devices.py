@@ -1,7 +1,9 @@
 """The devices of a run: one axis of them, each with the whole state and a share of every batch."""
 
 import hashlib
+import importlib.metadata
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -10,10 +12,14 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from liverjax.batch import HostBatch
-from liverjax.config import ExperimentConfig, to_dict
+from liverjax.config import ExperimentConfig
 from liverjax.errors import ConfigError
 
 _AXIS = "data"
+
+# An answer from all processes comes after the steps that are under way, and until then the host
+# prepares nothing. Eight groups are some seconds at most, and no request to stop is so urgent.
+_GROUPS_PER_QUESTION = 8
 
 
 class Devices(NamedTuple):
@@ -72,24 +78,37 @@ def join_processes(coordinator: str | None, count: int, index: int) -> None:
     host, _, port = coordinator.rpartition(":")
     if not host or not port.isdecimal():
         raise ConfigError(f"--coordinator: expected HOST:PORT, found {coordinator}")
+    # The service would take SIGTERM for itself, and nothing here asks it: until the loop listens, a
+    # process that is told to end would go on.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(coordinator, num_processes=count, process_id=index)
     except RuntimeError as error:
         raise ConfigError(f"--coordinator: {coordinator} cannot be joined ({error})") from error
 
 
-def check_same_everywhere(config: ExperimentConfig) -> None:
-    """Refuses processes that were given different configurations.
+def check_same_everywhere(facts: Mapping[str, Any]) -> None:
+    """Refuses processes that would wait for each other forever, or come to different bits.
+
+    Args:
+        facts: JSON-ready, by a name to call each by; the same names in all processes. The version
+            of jaxlib, whose programs they run, is always among them.
 
     Raises:
-        ConfigError: in all of them.
+        ConfigError: in all of them; names what differs.
     """
     if jax.process_count() == 1:
         return
-    text = json.dumps(to_dict(config), sort_keys=True)
-    digest = np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)
-    if len(np.unique(multihost_utils.process_allgather(digest), axis=0)) > 1:
-        raise ConfigError("the processes were started with different configurations")
+    facts = {**facts, "jaxlib": importlib.metadata.version("jaxlib")}
+    texts = [json.dumps(fact, sort_keys=True) for fact in facts.values()]
+    digests = [np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8) for text in texts]
+    gathered = multihost_utils.process_allgather(np.stack(digests))  # [processes, facts, bytes]
+    equal = (gathered == gathered[:1]).all(axis=(0, 2))
+    different = [name for name, same in zip(facts, equal, strict=True) if not same]
+    if different:
+        raise ConfigError(
+            f"the processes differ in: {', '.join(different)}; start all of them with the same"
+        )
 
 
 def as_in_first_process(value: bool) -> bool:
@@ -117,6 +136,18 @@ def anywhere(flag: bool) -> bool:
     if jax.process_count() == 1:
         return flag
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
+
+
+def anywhere_after(group: int, flag: bool) -> bool:
+    """`anywhere` after a group of steps; several processes ask each other after a few only.
+
+    Args:
+        group: number of the group, from 1, at which all processes are.
+        flag: of this process.
+    """
+    if jax.process_count() > 1 and group % _GROUPS_PER_QUESTION:
+        return False
+    return anywhere(flag)
 
 
 def is_first_process() -> bool:

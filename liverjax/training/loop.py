@@ -12,14 +12,15 @@ import numpy as np
 from tqdm import tqdm
 
 from liverjax.checkpoint import Checkpoints, open_checkpoints
-from liverjax.config import ExperimentConfig
-from liverjax.errors import ConfigError, StoppedError, TrainingError
+from liverjax.config import ExperimentConfig, to_dict
+from liverjax.errors import StoppedError, TrainingError
 from liverjax.io.atomic import make_folder
 from liverjax.io.lock import only_user
 from liverjax.training import metrics
 from liverjax.training.devices import (
     all_devices,
     anywhere,
+    anywhere_after,
     check_devices,
     check_same_everywhere,
     is_first_process,
@@ -29,11 +30,14 @@ from liverjax.training.interrupt import stop_requests
 from liverjax.training.log import MetricLog, open_log, restore_metrics
 from liverjax.training.program import Program, build_program
 from liverjax.training.resume import Progress, restore, start_from, to_saved
-from liverjax.training.sources import BatchSource
+from liverjax.training.sources import BatchSource, check_sources
 from liverjax.training.state import TrainState
 from liverjax.validation import validate
 
 _LOGGER = logging.getLogger(__name__)
+
+# Gives a run's manifest, see `fit`.
+Begin = Callable[[int | None, bool], dict[str, Any]]
 
 
 def fit(
@@ -41,7 +45,7 @@ def fit(
     train: BatchSource,
     validation: BatchSource | None,
     run: Path,
-    manifest: dict[str, Any],
+    manifest: dict[str, Any] | Begin,
 ) -> TrainState:
     """Trains, or goes on training, until `config.epochs` are done or patience is at its end.
 
@@ -51,36 +55,41 @@ def fit(
         validation: batches to select the best checkpoint by (Dice over all their pixels);
             without it the latest counts as the best.
         run: folder for `checkpoints/`, `metrics.jsonl` and `events/`.
-        manifest: JSON-ready facts that are kept beside the weights.
+        manifest: JSON-ready facts that are kept beside the weights; or what gives them, once no
+            other process can write to `run`, for the step that the run goes on from (None for a
+            new one) and whether nothing is left to do.
 
     Returns:
         The state after the last update.
 
     Raises:
-        ConfigError: an impossible value, or `run` belongs to another configuration.
+        ConfigError: an impossible value, `run` belongs to another configuration, or a source does.
+        InputError: another process is training in `run`.
         CheckpointError: a checkpoint cannot be written, or initial weights do not fit.
         TrainingError: the loss is not finite; names the step.
         StoppedError: the process was asked to stop; what was done is saved.
     """
     validate(config)
     check_devices(config)
-    check_same_everywhere(config)
-    if config.patience and validation is None:
-        raise ConfigError("config.patience: expected 0 without validation patients")
+    check_sources(config, train, validation)
+    steps = train.steps_per_epoch
+    check_same_everywhere({"configuration": to_dict(config), "steps per epoch": steps})
     make_folder(run)
     devices = all_devices()
-    steps = train.steps_per_epoch * config.epochs
-    program = build_program(config, steps, devices.everywhere)
+    program = build_program(config, steps * config.epochs, devices.everywhere)
     with _alone(run), open_checkpoints(run) as checkpoints, stop_requests() as asked:
         resumed = restore(config, program.state, checkpoints, run, devices)
-        if resumed is not None:
-            state, progress = resumed
-        else:
-            state, progress = program.state, Progress(choose_feed(config, train, validation))
-            if config.init_from:
-                initial = manifest.get("initial") or {}
-                state = start_from(config.init_from, initial.get("step"), state, devices)
-        if is_finished(config, progress.records):
+        state, progress = resumed or (
+            program.state,
+            Progress(choose_feed(config, train, validation)),
+        )
+        finished = is_finished(config, progress.records)
+        if callable(manifest):
+            manifest = manifest(int(state.step) if resumed else None, finished)
+        if config.init_from and not resumed:
+            initial = manifest.get("initial") or {}
+            state = start_from(config.init_from, initial.get("step"), state, devices)
+        if finished:
             _LOGGER.info("%s: nothing left to do", config.stage.value)
             if is_first_process():
                 restore_metrics(run, progress.records)
@@ -89,7 +98,7 @@ def fit(
         feed = open_feed(progress.feed, config, program, train, validation, devices)
         with open_log(run, progress.records, int(state.step)) as log:
             session = _Session(config, program, feed, checkpoints, log, manifest, asked)
-            return _run_epochs(session, state, progress, train.steps_per_epoch)
+            return _run_epochs(session, state, progress, steps)
 
 
 def _alone(run: Path) -> contextlib.AbstractContextManager[None]:
@@ -177,13 +186,14 @@ def _train_epoch(
     epoch = len(progress.records)
     done = int(state.step)
     pending: metrics.Sums | None = None
-    for after, sums in session.feed.train(state, epoch, done - epoch * steps):
+    groups = session.feed.train(state, epoch, done - epoch * steps)
+    for number, (after, sums) in enumerate(groups, start=1):
         state = after
         if pending is not None:
             done = _count(progress, pending, done)
         pending = sums
         bar.update(len(sums.loss))
-        if anywhere(session.asked_to_stop()):
+        if anywhere_after(number, session.asked_to_stop()):
             break
     if pending is not None:
         _count(progress, pending, done)

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from liverjax.batch import HostBatch
+from liverjax.config import ExperimentConfig
 from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.errors import ConfigError, InputError
 from liverjax.labels import tumor_mask
@@ -18,6 +19,21 @@ class BatchSource(Protocol):
     What a batch holds is said in `liverjax.batch`. Where several processes train together, each
     source gives its share of every batch.
     """
+
+    @property
+    def batch_size(self) -> int:
+        """Slices per batch, over all processes."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """What decides the order of every epoch of training."""
+        ...
+
+    @property
+    def tumor_share(self) -> float:
+        """See `liverjax.datasets.order`."""
+        ...
 
     @property
     def num_slices(self) -> int:
@@ -36,6 +52,31 @@ class BatchSource(Protocol):
     def eval_batches(self) -> Iterator[HostBatch]:
         """Every slice once, in order; the last batch is padded."""
         ...
+
+
+def check_sources(
+    config: ExperimentConfig, train: BatchSource, validation: BatchSource | None
+) -> None:
+    """Refuses sources that were made for another configuration, or that lack what it needs.
+
+    Where the slices are kept on the device, their order and batches follow from the configuration
+    alone: a source that says otherwise would be disregarded there, or some of its slices lost.
+
+    Raises:
+        ConfigError: names the field, its value and what was found.
+    """
+    if config.patience and validation is None:
+        raise ConfigError("config.patience: expected 0 without validation patients")
+    sides = [("training", train, name) for name in ("batch_size", "seed", "tumor_share")]
+    if validation is not None:  # its order is that of the slices
+        sides.append(("validation", validation, "batch_size"))
+    for side, source, name in sides:
+        wanted, found = getattr(config, name), getattr(source, name)
+        if found != wanted:
+            raise ConfigError(
+                f"config.{name}: {wanted}, but the {side} source was made with {found}; give both "
+                "the same"
+            )
 
 
 class InMemorySource:
@@ -79,7 +120,7 @@ class InMemorySource:
         self._images, self._labels = images, labels
         unknown = np.zeros((len(images), 2), np.float32)
         self._spacing = unknown if spacing is None else np.asarray(spacing, np.float32)
-        self._batch_size, self._seed, self._tumor_share = batch_size, seed, tumor_share
+        self.batch_size, self.seed, self.tumor_share = batch_size, seed, tumor_share
         index, count = share
         self._rows = slice(index * batch_size // count, (index + 1) * batch_size // count)
 
@@ -91,24 +132,24 @@ class InMemorySource:
     @property
     def steps_per_epoch(self) -> int:
         """Full batches in the arrays."""
-        return len(self._images) // self._batch_size
+        return len(self._images) // self.batch_size
 
     def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
         """See `BatchSource`."""
         plan = epoch_plan(
-            epoch_key(self._seed, epoch),
+            epoch_key(self.seed, epoch),
             np.any(tumor_mask(self._labels), axis=(1, 2, 3)),
             steps=self.steps_per_epoch,
-            batch_size=self._batch_size,
-            tumor_share=self._tumor_share,
+            batch_size=self.batch_size,
+            tumor_share=self.tumor_share,
         )
         for indices in np.asarray(jax.device_get(plan))[start:]:
-            yield self._batch(indices, np.ones(self._batch_size, np.float32))
+            yield self._batch(indices, np.ones(self.batch_size, np.float32))
 
     def eval_batches(self) -> Iterator[HostBatch]:
         """See `BatchSource`."""
-        for begin in range(0, len(self._images), self._batch_size):
-            wanted = np.arange(begin, begin + self._batch_size)
+        for begin in range(0, len(self._images), self.batch_size):
+            wanted = np.arange(begin, begin + self.batch_size)
             inside = (wanted < len(self._images)).astype(np.float32)
             yield self._batch(np.minimum(wanted, len(self._images) - 1), inside)
 

@@ -15,14 +15,11 @@ from typing import Any
 import jax
 
 from liverjax import config as config_lib
-from liverjax.checkpoint import has_checkpoint, load_model
+from liverjax.checkpoint import load_model
 from liverjax.config import ExperimentConfig
-from liverjax.errors import InputError, SplitError
+from liverjax.errors import CheckpointError, InputError, SplitError
 from liverjax.io.atomic import make_folder, write_json
 from liverjax.training.devices import is_first_process
-from liverjax.training.log import read_metrics
-from liverjax.training.loop import is_finished
-from liverjax.training.resume import refuse_other_config
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -30,42 +27,47 @@ _FILE_NAME = "manifest.json"
 _PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-def begin_run(run: Path, config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, Any]:
+def begin_run(
+    run: Path,
+    config: ExperimentConfig,
+    dataset_fingerprint: str,
+    step: int | None,
+    finished: bool,
+) -> dict[str, Any]:
     """The run's manifest: a new one, or that of the run that is taken up again.
 
-    A run that has not come to a checkpoint yet has nothing to be taken up, and begins anew.
+    To be called where no other process can write to the folder.
 
     Args:
         run: workdir; `manifest.json` in it is written, or gains an entry under "resumed".
         config: the experiment.
         dataset_fingerprint: of the prepared dataset.
+        step: of the checkpoint that the run goes on from; None where it begins anew, as it does
+            where it has not come to one.
+        finished: whether nothing is left to do; then nothing is noted.
 
     Raises:
-        ConfigError: the run was begun with another configuration.
-        InputError: it was begun with another dataset, or its manifest is damaged.
+        InputError: the run was begun with another dataset, or its manifest is damaged.
         SplitError: initial weights have seen a patient that is held out for testing.
+        CheckpointError: there are no initial weights, or they do not tell whom they have seen.
     """
     path = make_folder(run) / _FILE_NAME
     circumstances = _circumstances()
-    if not (path.exists() and has_checkpoint(run)):
+    if step is None or not path.exists():
         manifest = circumstances | _subject(config, dataset_fingerprint) | {"resumed": []}
         check_ancestor(config.dataset.test, manifest)
         _write(path, manifest)
         return manifest
     manifest = _read(path)
-    begun = config_lib.from_dict(ExperimentConfig, manifest["config"])
-    refuse_other_config(run, begun, config)
     earlier = manifest["dataset"]["fingerprint"]
     if earlier != dataset_fingerprint:
         raise InputError(
             f"{run}: begun with a dataset of fingerprint {earlier[:12]}, found "
             f"{dataset_fingerprint[:12]}; prepare the earlier one again, or give another workdir"
         )
-    records = read_metrics(run)
-    if not is_finished(config, records):
+    if not finished:
         for line in _changes(manifest, circumstances):
             _LOGGER.warning("%s: %s; the results may differ in their last bits", run, line)
-        step = records[-1]["step"] if records else 0
         manifest["resumed"].append({"step": step} | circumstances)
         _write(path, manifest)
     return manifest
@@ -134,6 +136,11 @@ def _subject(config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, An
 def _ancestor(init_from: str) -> dict[str, Any]:
     """Whose weights a run starts from; the patients that they have seen count as its own."""
     loaded = load_model(Path(init_from).expanduser())
+    if not {"patients", "dataset"} <= set(loaded.manifest):
+        raise CheckpointError(
+            f"config.init_from: {init_from} does not tell the patients that it was trained on, so "
+            "none can be held out from them; name a run of `experiments.train`"
+        )
     earlier = loaded.manifest["patients"]
     seen = {*earlier["train"], *earlier["validation"]}
     if loaded.manifest.get("initial"):

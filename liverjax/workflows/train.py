@@ -1,11 +1,12 @@
 """What `train` does: one stage, from a prepared dataset to checkpoints."""
 
+from functools import partial
 from pathlib import Path
 
 from liverjax.config import ExperimentConfig, Stage
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import SplitError
-from liverjax.training.devices import share_of_batches
+from liverjax.training.devices import check_same_everywhere, share_of_batches
 from liverjax.training.loop import fit
 from liverjax.validation import validate
 from liverjax.workflows.manifest import begin_run
@@ -22,7 +23,8 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
     Raises:
         ConfigError: an impossible value, or `run` belongs to another configuration.
         SplitError: a patient on two sides, or one that the dataset does not hold.
-        InputError: the dataset is not prepared, or is another one than `run` was begun with.
+        InputError: the dataset is not prepared, or is another one than `run` was begun with; or
+            another process is training in `run`.
         TrainingError: the loss is not finite.
         CheckpointError: one cannot be written, or initial weights do not fit.
         StoppedError: the process was asked to stop; what was done is saved.
@@ -36,6 +38,7 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
         raise SplitError("config.dataset.train: names no patient; expected e.g. ('patient01',)")
     builder = input_pipeline.open_dataset(dataset.name, data_dir)
     fingerprint = input_pipeline.dataset_fingerprint(builder)
+    check_same_everywhere({"dataset": fingerprint})
 
     def source(patients: tuple[str, ...], tumor_share: float = 0.0) -> input_pipeline.SliceSource:
         """Their slices; the second stage has no use for those without liver."""
@@ -54,5 +57,4 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
         source(dataset.train, config.tumor_share),
         source(dataset.validation) if dataset.validation else None,
     )
-    manifest = begin_run(run, config, fingerprint)
-    fit(config, *sides, run, manifest)
+    fit(config, *sides, run, partial(begin_run, run, config, fingerprint))

@@ -5,13 +5,17 @@ import subprocess
 import sys
 
 import jax
+import numpy as np
 import pytest
 
+from liverjax.config import OptimizerConfig, Stage
 from liverjax.errors import ConfigError
 from liverjax.training import devices
 from liverjax.training.log import read_metrics
+from liverjax.training.program import build_program
+from liverjax.training.sources import InMemorySource
 from tests.conftest import ROOT
-from tests.toy import toy_config
+from tests.toy import toy_config, toy_slices
 
 # Group norm and no bias before it: nothing in this network but what its gradients decide, so that
 # rounding alone tells the runs apart.
@@ -27,12 +31,13 @@ TOLERANCE = 1e-4
 
 
 def start(workdir, *fields, device_count=1):
-    environment = os.environ | {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={device_count}"
-    }
-    command = [sys.executable, "-m", "tests.training.toy_run", str(workdir), *FIELDS, *fields]
+    return python("-m", "tests.training.toy_run", workdir, *FIELDS, *fields, devices=device_count)
+
+
+def python(*arguments, devices):
+    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     return subprocess.Popen(
-        command,
+        [sys.executable, *map(str, arguments)],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -69,6 +74,40 @@ def test_two_processes_give_the_losses_of_one(tmp_path, on_one_device, feed):
         address = f"localhost:{free.getsockname()[1]}"
     pair = [start(tmp_path, f"process={address},2,{index}", f"feed={feed}") for index in (0, 1)]
     assert losses(tmp_path, *pair) == pytest.approx(on_one_device, rel=TOLERANCE)
+
+
+def one_step(file):
+    """Keeps what batch norm has seen in one step on all devices, and the sums of the step."""
+    config = toy_config(Stage.LIVER)
+    config.batch_size = 16
+    config.optimizer = OptimizerConfig(learning_rate=1e-3, accumulate=2)
+    mesh = devices.all_devices()
+    program = build_program(config, 1, mesh.everywhere)
+    source = InMemorySource(*toy_slices(), batch_size=16, seed=0)
+    batch = devices.put_batch(next(iter(source.train_batches(0))), mesh)
+    example = jax.jit(program.to_example, out_shardings=mesh.by_slice)(batch)
+    step = jax.jit(program.train_step, out_shardings=mesh.everywhere)
+    state, sums = step(program.state, example)
+    statistics = jax.tree.leaves(state.batch_stats)
+    assert statistics
+    np.savez(file, np.array(jax.device_count()), *statistics, *jax.tree.leaves(sums))
+
+
+def test_batch_norm_sees_the_slices_of_all_devices(tmp_path):
+    # Each part of the batch leaves one slice to each of eight devices: statistics of the slices
+    # of a device alone would be far off.
+    processes = {}
+    for count in (1, 8):
+        call = "import sys; from tests.training.test_devices import one_step; one_step(sys.argv[1])"
+        processes[count] = python("-c", call, tmp_path / f"{count}.npz", devices=count)
+    found = {}
+    for count, process in processes.items():
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors[-2000:]
+        number, *found[count] = np.load(tmp_path / f"{count}.npz").values()
+        assert number == count
+    for one, eight in zip(found[1], found[8], strict=True):
+        np.testing.assert_allclose(eight, one, rtol=2e-5, atol=2e-6)
 
 
 def test_batches_that_the_devices_cannot_share_are_refused(monkeypatch):

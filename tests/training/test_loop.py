@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 from liverjax.checkpoint import load_model
 from liverjax.config import Feed, Stage
-from liverjax.errors import ConfigError, TrainingError
+from liverjax.errors import ConfigError, InputError, TrainingError
+from liverjax.io.lock import only_user
 from liverjax.training.log import MetricLog, read_metrics
 from liverjax.training.loop import fit, is_finished
 from liverjax.training.sources import InMemorySource
@@ -51,7 +53,7 @@ def test_a_finished_run_is_left_as_it_is(finished):
 def test_another_configuration_in_the_same_workdir_is_refused(finished):
     run, _ = finished
     with pytest.raises(ConfigError, match=r"config.seed: 0 -> 1"):
-        fit(toy_config(epochs=3, seed=1), toy_source(), None, run, {})
+        fit(toy_config(epochs=3, seed=1), toy_source(order=1), None, run, {})
 
 
 def test_an_impossible_configuration_is_refused_before_anything_is_written(tmp_path):
@@ -116,6 +118,43 @@ def test_patience_without_validation_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("side", "made_with", "message"),
+    [
+        ("train", {"batch_size": 8}, r"config\.batch_size: 4, but the training source .* with 8"),
+        ("train", {"seed": 5}, r"config\.seed: 0, but the training source .* with 5"),
+        ("train", {"tumor_share": 0.5}, r"config\.tumor_share: 0\.0, but the training source"),
+        ("validation", {"batch_size": 2}, r"config\.batch_size: 4, but the validation source"),
+    ],
+)
+def test_a_source_made_for_another_configuration_is_refused(tmp_path, side, made_with, message):
+    other = InMemorySource(*toy_slices(), **{"batch_size": 4, "seed": 0, **made_with})
+    sources = {"train": toy_source(), "validation": toy_source(1), side: other}
+    with pytest.raises(ConfigError, match=message):
+        fit(toy_config(), **sources, run=tmp_path / "run", manifest={})
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_manifest_is_made_for_the_step_that_the_run_goes_on_from(finished, tmp_path):
+    told = []
+
+    def begin(step, done):
+        with pytest.raises(InputError, match="another process"), only_user(run):
+            pass
+        told.append((step, done))
+        return {"begun": len(told)}
+
+    run = tmp_path / "run"
+    shutil.copytree(finished[0], run)
+    shutil.rmtree(run / "checkpoints")
+    for _ in range(2):
+        fit(toy_config(epochs=3), toy_source(), toy_source(1), run, begin)
+    (run / "checkpoints" / "12" / "contents.json").unlink()
+    fit(toy_config(epochs=3), toy_source(), toy_source(1), run, begin)
+    assert told == [(None, False), (12, True), (8, False)]
+    assert load_model(run, 12).manifest == {"begun": 3}
+
+
 def test_hu_reach_the_network_as_they_are():
     images, labels = toy_slices()
     batch = next(iter(toy_source().eval_batches()))
@@ -124,7 +163,7 @@ def test_hu_reach_the_network_as_they_are():
 
 
 def test_a_state_broken_by_the_last_update_of_an_epoch_is_not_kept(tmp_path):
-    config = toy_config(epochs=2)
+    config = dataclasses.replace(toy_config(epochs=2), batch_size=16)
     config.optimizer.learning_rate = 1e38
     with pytest.raises(TrainingError, match=r"step \d+: "):
         fit(config, InMemorySource(*toy_slices(), batch_size=16, seed=0), None, tmp_path, {})

@@ -1,30 +1,42 @@
 import dataclasses
+import errno
 import itertools
+import json
 import re
+import resource
+import shutil
 import signal
+import struct
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from tensorboardX.proto.event_pb2 import Event
 
 from liverjax.checkpoint import load_model
 from liverjax.config import Feed, Stage
-from liverjax.errors import CheckpointError, InputError, StoppedError
+from liverjax.errors import CheckpointError, InputError, StoppedError, TrainingError
+from liverjax.io import seal
 from liverjax.io.lock import only_user
 from liverjax.training.log import MetricLog, read_metrics
 from liverjax.training.loop import fit
 from tests.toy import toy_config, toy_source
-from tests.training.kills import finish, kill_repeatedly, start
+from tests.training.kills import count, finish, kill_repeatedly, start
 
 RESIDENT = ("epochs=4", "feed=resident")
 STREAM = ("epochs=6", "feed=stream", "optimizer.ema_decay=0.9", "tumor_share=0.5")
 
 
-@pytest.mark.parametrize("fields", [RESIDENT, STREAM], ids=["resident", "stream"])
-def test_a_killed_run_ends_with_the_bits_of_one_left_alone(tmp_path, fields):
+@pytest.mark.parametrize(
+    ("fields", "seed"), [(RESIDENT, 0), (STREAM, 2)], ids=["resident", "stream"]
+)
+def test_a_killed_run_ends_with_the_bits_of_one_left_alone(tmp_path, fields, seed):
     alone = finish(tmp_path / "alone", fields)
-    struck = kill_repeatedly(tmp_path / "killed", fields, kills=3)
-    assert struck
+    met = kill_repeatedly(tmp_path / "killed", fields, kills=3, seed=seed)
+    writes, steps = count(met)
+    assert writes >= 1, met
+    assert steps >= 1, met
     assert finish(tmp_path / "killed", fields) == alone
 
 
@@ -51,6 +63,8 @@ class AsksAtTheEnd:
     def __init__(self, source):
         self.source = source
         self.num_slices, self.steps_per_epoch = source.num_slices, source.steps_per_epoch
+        self.batch_size, self.seed = source.batch_size, source.seed
+        self.tumor_share = source.tumor_share
 
     def train_batches(self, epoch, start=0):
         for number, batch in enumerate(self.source.train_batches(epoch, start), start + 1):
@@ -123,6 +137,76 @@ def test_a_full_disk_leaves_the_checkpoints_before_it_usable(tmp_path):
     assert finish(tmp_path / "full", RESIDENT) == alone
 
 
+@pytest.mark.parametrize("deletable", [True, False])
+def test_a_disk_that_is_full_at_the_seal_is_named_and_gets_its_room_back(
+    tmp_path, monkeypatch, deletable
+):
+    write, count = seal.seal, itertools.count(1)
+
+    def full(*arguments, **named):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def seal_first(folder):
+        if next(count) > 1:
+            for module, name in ((Path, "mkdir"), *([] if deletable else [(shutil, "rmtree")])):
+                monkeypatch.setattr(module, name, full)
+            full()
+        write(folder)
+
+    monkeypatch.setattr(seal, "seal", seal_first)
+    with pytest.raises(CheckpointError, match=r"step 8 cannot be written \(No space left"):
+        fit(toy_config(epochs=3), toy_source(), toy_source(1), tmp_path, {})
+    left = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert left == (["4"] if deletable else ["4", "8"])
+
+
+def points(run):
+    """Step and train loss of what TensorBoard shows, purges included."""
+    shown = {}
+    for file in sorted((run / "events").iterdir(), key=lambda path: path.stat().st_mtime_ns):
+        data, place = file.read_bytes(), 0
+        while place < len(data):
+            (size,) = struct.unpack_from("Q", data, place)
+            event = Event.FromString(data[place + 12 : place + 12 + size])
+            place += 12 + size + 4
+            if event.HasField("session_log"):
+                shown = {step: loss for step, loss in shown.items() if step < event.step}
+            for value in event.summary.value:
+                if value.tag == "train_loss":
+                    shown[event.step] = value.simple_value
+    return shown
+
+
+def test_a_kill_and_a_line_cut_off_leave_the_log_and_its_points_whole(tmp_path):
+    records = [{"step": step, "train_loss": 1.0 / step} for step in (4, 8, 16)]
+    with MetricLog(tmp_path, [], 0) as log:
+        log.write(records[0])
+        assert points(tmp_path) == {4: 0.25}  # at once, not only on closing
+        log.write({"step": 8, "train_loss": 0.5})
+    for file in (tmp_path / "events").iterdir():
+        file.unlink()  # points lost with the machine
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(records[0]) + '\n{"step": 8, "tr')
+    with MetricLog(tmp_path, records[:1], 4) as log:
+        log.write(records[1])
+        log.write(records[2])
+    assert read_metrics(tmp_path) == records
+    assert points(tmp_path) == {4: 0.25, 8: 0.125, 16: 0.0625}
+
+
+@pytest.mark.parametrize("file", ["metrics.jsonl", "events"])
+def test_a_log_that_cannot_be_written_is_named(tmp_path, file):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    message = rf"{file}: cannot be written \(File too large\); the checkpoints are intact"
+    with MetricLog(tmp_path, [], 0) as log:
+        # Sixty bytes are room for a line of text, not for points after the head of their file.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60 if file == "events" else 10, limit[1]))
+        try:
+            with pytest.raises(TrainingError, match=message):
+                log.write({"step": 4, "loss": 0.5})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
 @pytest.fixture
 def begun(tmp_path):
     """A run of two epochs, and the state that its third ends with."""
@@ -145,7 +229,9 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(begun, caplog, damage):
         fit(toy_config(epochs=3), toy_source(), toy_source(1), begun, {})
     assert any(str(newest) in line for line in caplog.messages)
     assert any("resumed after step 8" in line for line in caplog.messages)
-    assert (begun / "checkpoints" / "damaged" / "12").exists()
+    # What was complete once is kept for a look; what never was only takes room.
+    assert (begun / "checkpoints" / "damaged").exists() == (damage == "corrupted")
+    assert any("deleted" in line for line in caplog.messages) == (damage == "torn")
     assert [record["step"] for record in read_metrics(begun)] == [4, 8, 12]
     again = load_model(begun, 12).variables
     for left, right in zip(jax.tree.leaves(weights), jax.tree.leaves(again), strict=True):

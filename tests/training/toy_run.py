@@ -1,13 +1,15 @@
 """Trains the toy problem as a process of its own, for tests that kill it or run it on many devices.
 
 python -m tests.training.toy_run WORKDIR [field=value ...] prints what happens, line by line; fields
-are those of the configuration, and `process=HOST:PORT,COUNT,INDEX`, `room=CHECKPOINTS`.
+are those of the configuration, and `process=HOST:PORT,COUNT,INDEX`, `room=CHECKPOINTS`,
+`hold=POINT,COUNT`.
 """
 
 import hashlib
 import itertools
 import resource
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -22,9 +24,43 @@ from liverjax.training.resume import restore
 from liverjax.training.sources import InMemorySource
 from tests.toy import toy_config, toy_slices
 
+# Where a write can be held. Orbax writes under a temporary name and renames; then comes the seal.
+POINTS = ("items", "rename", "seal", "seal's rename")
+
 
 def tell(*words):
     print(*words, flush=True)
+
+
+def point_of(event, arguments):
+    """Which of `POINTS` an operation on files is about to reach; None for every other one."""
+    if event not in ("open", "os.mkdir", "os.rename") or not isinstance(arguments[0], str | Path):
+        return None
+    path = Path(arguments[0])
+    if event == "os.mkdir" and path.name.startswith("training"):
+        return "items"
+    if event == "os.rename" and Path(arguments[1]).parent.name == "checkpoints":
+        return "rename"
+    if path.name == ".contents.json":
+        return "seal" if event == "open" else "seal's rename"
+    return None
+
+
+def hold_write(point, count):
+    """Stops for good at a point of the `count`-th checkpoint's write, and tells so: to be killed.
+
+    An audit hook sees the operations of Orbax and of the seal alike, whichever thread they are
+    in, and needs to know nothing of their code.
+    """
+    left = itertools.count(1)
+
+    def hook(event, arguments):
+        if point_of(event, arguments) == point and next(left) == count:
+            tell("held", point)
+            while True:
+                time.sleep(60)
+
+    sys.addaudithook(hook)
 
 
 def announce_writes(room):
@@ -99,6 +135,9 @@ def main(workdir, *fields):
         coordinator, count, index = given.pop("process").split(",")
         join_processes(coordinator, int(count), int(index))
     announce_writes(int(given.pop("room", -1)))
+    if "hold" in given:
+        point, count = given.pop("hold").split(",")
+        hold_write(point, int(count))
     config = configuration(given)
     announce_steps()
     try:

@@ -6,11 +6,13 @@ import pytest
 
 from liverjax.checkpoint import load_model
 from liverjax.config import DatasetConfig, Stage
-from liverjax.errors import ConfigError, InputError, SplitError
-from liverjax.training.log import read_metrics
+from liverjax.errors import CheckpointError, ConfigError, InputError, SplitError
+from liverjax.io.lock import only_user
+from liverjax.training.loop import fit
 from liverjax.workflows.manifest import begin_run, check_ancestor
 from liverjax.workflows.train import train
 from tests.small_run import PATIENTS, small_config
+from tests.toy import toy_config, toy_source
 
 
 def test_the_manifest_tells_how_the_run_came_about(small_run):
@@ -67,73 +69,82 @@ def test_a_missing_dataset_says_how_to_build_it(tmp_path):
         train(small_config(Stage.LIVER), tmp_path / "data", tmp_path / "run")
 
 
-def begun_run(small_run, folder):
-    """A copy of the liver's run, to be gone on with for an epoch more, and its manifest."""
+def test_a_start_refused_for_another_leaves_its_manifest_alone(small_run, tmp_path):
     workdir, _ = small_run
-    shutil.copytree(workdir / "liver", folder)
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    lines = (folder / "metrics.jsonl").read_text().splitlines(keepends=True)
-    (folder / "metrics.jsonl").write_text("".join(lines[:-1]))
-    return path, manifest
+    shutil.copytree(workdir / "liver", tmp_path / "run")
+    last = checkpoint_steps(tmp_path / "run")[-1]
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / str(last))  # something is left to do
+    shutil.copytree(tmp_path / "run", tmp_path / "early")
+    shutil.rmtree(tmp_path / "early" / "checkpoints")
+    for run in (tmp_path / "run", tmp_path / "early"):
+        begun = (run / "manifest.json").read_bytes()
+        with only_user(run), pytest.raises(InputError, match="another process is training here"):
+            train(small_config(Stage.LIVER), workdir / "data", run)
+        assert (run / "manifest.json").read_bytes() == begun
 
 
-def test_a_resumed_run_keeps_its_first_manifest_and_notes_the_second(small_run, tmp_path):
+def checkpoint_steps(run):
+    return sorted(int(path.name) for path in (run / "checkpoints").glob("[0-9]*"))
+
+
+def test_a_resumed_run_keeps_its_first_manifest_and_notes_the_second(small_run, tmp_path, caplog):
+    """The newest checkpoint of a run that was finished is damaged: its epochs are done again."""
     workdir, _ = small_run
-    config = small_config(Stage.LIVER)
-    path, begun = begun_run(small_run, tmp_path / "run")
-    begin_run(tmp_path / "run", config, fingerprint_of(workdir))
-    manifest = json.loads(path.read_text())
-    assert {**manifest, "resumed": begun["resumed"]} == begun
-    step = read_metrics(tmp_path / "run")[-1]["step"]
-    assert [entry["step"] for entry in manifest["resumed"]] == [step]
-    assert manifest["resumed"][0]["device"] == begun["device"]
+    run, config = tmp_path / "run", small_config(Stage.LIVER)
+    shutil.copytree(workdir / "liver", run)
+    begun = json.loads((run / "manifest.json").read_text())
+    begun["versions"]["jaxlib"] = "0.0.1"
+    begun["device"]["cpus"] = 1000
+    (run / "manifest.json").write_text(json.dumps(begun))
+    before, last = checkpoint_steps(run)[-2:]
+    (run / "checkpoints" / str(last) / "contents.json").unlink()
+    train(config, workdir / "data", run)
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert {**manifest, "resumed": []} == begun
+    assert [entry["step"] for entry in manifest["resumed"]] == [before]
+    assert manifest["resumed"][0]["device"]["cpus"] < 1000
+    different = [line for line in caplog.messages if "begun with" in line]
+    assert len(different) == 2
+    assert any("begun with jaxlib 0.0.1, now" in line for line in different)
+    assert any("begun with cpus 1000, now" in line for line in different)
     # With nothing left to do, nothing is noted.
-    train(config, workdir / "data", tmp_path / "run")
-    train(config, workdir / "data", tmp_path / "run")
-    noted = json.loads(path.read_text())["resumed"]
-    assert [entry["step"] for entry in noted] == [step, step]
+    train(config, workdir / "data", run)
+    assert json.loads((run / "manifest.json").read_text()) == manifest
 
 
 def test_a_run_that_never_came_to_a_checkpoint_begins_anew(small_run, tmp_path):
     workdir, _ = small_run
     config = small_config(Stage.LIVER)
-    begun = begin_run(tmp_path, config, fingerprint_of(workdir))
+    begun = begin_anew(tmp_path, config, workdir)
     other = dataclasses.replace(config, seed=1)
-    assert begin_run(tmp_path, other, fingerprint_of(workdir))["config"]["seed"] == 1
-    assert begin_run(tmp_path, config, fingerprint_of(workdir)) == begun
+    assert begin_anew(tmp_path, other, workdir)["config"]["seed"] == 1
+    assert begin_anew(tmp_path, config, workdir) == begun
 
 
-def test_a_run_that_goes_on_elsewhere_says_what_is_different(small_run, tmp_path, caplog):
+def test_initial_weights_must_tell_whom_they_have_seen(small_run, tmp_path):
     workdir, _ = small_run
-    path, manifest = begun_run(small_run, tmp_path / "run")
-    manifest["versions"]["jaxlib"] = "0.0.1"
-    manifest["device"]["cpus"] = 1000
-    path.write_text(json.dumps(manifest))
-    begin_run(tmp_path / "run", small_config(Stage.LIVER), fingerprint_of(workdir))
-    assert any("begun with jaxlib 0.0.1, now" in line for line in caplog.messages)
-    assert any("begun with cpus 1000, now" in line for line in caplog.messages)
-    assert len(caplog.messages) == 2
+    fit(toy_config(epochs=1), toy_source(), None, tmp_path / "first", {})
+    heir = dataclasses.replace(small_config(Stage.LIVER), init_from=str(tmp_path / "first"))
+    with pytest.raises(CheckpointError, match=r"config\.init_from: .*first does not tell"):
+        train(heir, workdir / "data", tmp_path / "heir")
+    assert not (tmp_path / "heir" / "manifest.json").exists()
 
 
 def test_patients_that_the_initial_weights_have_seen_cannot_be_held_out(small_run, tmp_path):
     workdir, _ = small_run
     known = small_config(Stage.LIVER).dataset
     heir = dataclasses.replace(small_config(Stage.LIVER), init_from=str(workdir / "liver"))
-    begin_run(tmp_path / "heir", heir, fingerprint_of(workdir))
+    begin_anew(tmp_path / "heir", heir, workdir)
     manifest = json.loads((tmp_path / "heir" / "manifest.json").read_text())
     assert manifest["initial"]["patients"] == sorted({*known.train, *known.validation})
     with pytest.raises(SplitError, match=rf"{known.train[0]}: .*config\.init_from"):
         check_ancestor([known.train[0]], manifest)
     swapped = DatasetConfig("ircadb", train=known.test, test=known.train)
     with pytest.raises(SplitError, match=r"config\.init_from"):
-        begin_run(
-            tmp_path / "swapped",
-            dataclasses.replace(heir, dataset=swapped),
-            fingerprint_of(workdir),
-        )
+        begin_anew(tmp_path / "swapped", dataclasses.replace(heir, dataset=swapped), workdir)
     assert not (tmp_path / "swapped" / "manifest.json").exists()
 
 
-def fingerprint_of(workdir):
-    return load_model(workdir / "liver").manifest["dataset"]["fingerprint"]
+def begin_anew(run, config, workdir):
+    fingerprint = load_model(workdir / "liver").manifest["dataset"]["fingerprint"]
+    return begin_run(run, config, fingerprint, step=None, finished=False)
