@@ -33,6 +33,7 @@ setup(
         "absl-py>=2.1",
         "connected-components-3d>=3.22",
         "flax>=0.12",
+        "h5py>=3.11",
         "importlib_resources>=6.0",  # for tensorflow-datasets, which does not declare it
         "jax>=0.10",
         "matplotlib>=3.9",
@@ -41,6 +42,7 @@ setup(
         "numpy>=2.0",
         "optax>=0.2.8",
         "orbax-checkpoint>=0.12,<0.13",
+        "pillow>=10.3",
         "pydicom>=3.0",
         "scipy>=1.13",
         f"tensorflow>=2.20; {_NO_CPU_BUILD}",
@@ -61,6 +63,7 @@ setup(
             "mypy>=2.0",
             "nbclient>=0.10",
             "nbformat>=5.10",
+            "opencv-python-headless>=4.9",
             "pytest>=8.2",
             "pytest-cov>=5.0",
             "pytest-xdist>=3.6",

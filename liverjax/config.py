@@ -1,14 +1,7 @@
-"""Typed configuration of one experiment, and its strict round trip through JSON."""
+"""Typed configuration of one experiment."""
 
 import dataclasses
 import enum
-import typing
-from collections.abc import Mapping
-from typing import Any, TypeVar
-
-from liverjax.errors import ConfigError
-
-T = TypeVar("T")
 
 
 class Stage(enum.Enum):
@@ -40,6 +33,31 @@ class Precision(enum.Enum):
     BFLOAT16 = "bfloat16"
 
 
+class Recipe(enum.Enum):
+    """How HU become network input, see `liverjax.preprocess`.
+
+    WINDOW: a window of HU; the tumour stage sees a crop of the liver. THESIS: every slice whole,
+    its histogram equalised; the tumour stage sees it with all but the liver blanked.
+    """
+
+    WINDOW = "window"
+    THESIS = "thesis"
+
+
+class ResizeFilter(enum.Enum):
+    """Filters of PIL, equal to it: its default was NEAREST before Pillow 7, BICUBIC since."""
+
+    NEAREST = "nearest"
+    BICUBIC = "bicubic"
+
+
+class Schedule(enum.Enum):
+    """Course of the learning rate after the warm-up: down to zero as a cosine, or constant."""
+
+    COSINE = "cosine"
+    CONSTANT = "constant"
+
+
 class Feed(enum.Enum):
     """Where the slices of an epoch come from.
 
@@ -69,7 +87,12 @@ class DatasetConfig:
 class PreprocessConfig:
     """From HU slices to network input.
 
+    Fields from `pixel_mm` on, the window and `relative` belong to Recipe.WINDOW, whose resizing
+    is linear; `resize_filter` belongs to Recipe.THESIS.
+
     Attributes:
+        recipe: what is done.
+        resize_filter: how whole slices shrink.
         size: side in pixels of the square network input.
         window_low, window_high: HU that become 0 and 1.
         relative: whether these HU are counted from the mean of the slice's region. The contrast
@@ -91,6 +114,8 @@ class PreprocessConfig:
             everything outside it is blanked, for livers that were segmented too tightly.
     """
 
+    recipe: Recipe = Recipe.WINDOW
+    resize_filter: ResizeFilter = ResizeFilter.BICUBIC
     size: int = 256
     window_low: float = -100.0
     window_high: float = 400.0
@@ -160,6 +185,9 @@ class AugmentConfig:
         contrast: relative change of HU around soft tissue.
         noise: standard deviation in HU, drawn from 0 to this.
         *_probability: share of the slices that a transform acts on, each one drawn by itself.
+        copies: whether every slice with tumour is also seen mirrored and turned by 10, 20, ...
+            350 degrees in every epoch: 36 fixed copies, made before anything else. This is what
+            the thesis did offline; what a turn brings in from outside has 0 HU, as there.
     """
 
     rotation: float = 10.0
@@ -190,15 +218,18 @@ class AugmentConfig:
     contrast_probability: float = 1.0
     noise: float = 10.0
     noise_probability: float = 1.0
+    copies: bool = False
 
 
 @dataclasses.dataclass
 class OptimizerConfig:
-    """AdamW under a linear warm-up and a cosine decay to zero.
+    """AdamW under a linear warm-up and a schedule.
 
     Attributes:
         learning_rate: at the end of the warm-up.
+        schedule: what follows the warm-up.
         warmup_fraction: of all updates.
+        epsilon: what keeps a step of Adam finite where the gradients are tiny.
         weight_decay: of kernels, relative to the learning rate.
         clip_norm: longest gradient, as a norm over all parameters; 0 leaves gradients alone.
         accumulate: parts in which a batch goes through the network, one after the other, to
@@ -208,7 +239,9 @@ class OptimizerConfig:
     """
 
     learning_rate: float = 1e-3
+    schedule: Schedule = Schedule.COSINE
     warmup_fraction: float = 0.05
+    epsilon: float = 1e-8
     weight_decay: float = 1e-4
     clip_norm: float = 0.0
     accumulate: int = 1
@@ -226,6 +259,8 @@ class ExperimentConfig:
         batch_size: slices per update, over all devices together.
         tumor_share: share of every batch that shows tumour, while the rest shows none; 0 takes
             the slices as they come.
+        all_slices: at the tumour stage, whether slices without liver are trained and judged on
+            too. In the cascade this stage never meets one.
         evaluate_every: epochs from one evaluation and checkpoint to the next.
         patience: evaluations without a better validation score after which the run ends; 0
             never ends it early.
@@ -239,6 +274,7 @@ class ExperimentConfig:
     epochs: int = 20
     batch_size: int = 8
     tumor_share: float = 0.0
+    all_slices: bool = False
     evaluate_every: int = 1
     patience: int = 0
     feed: Feed = Feed.AUTO
@@ -249,72 +285,3 @@ class ExperimentConfig:
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """JSON-ready form of a configuration dataclass: enums by value, tuples as lists."""
-
-    def plain(value: Any) -> Any:
-        """`value`, however deep, in terms of JSON."""
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        if isinstance(value, enum.Enum):
-            return value.value
-        if isinstance(value, tuple | list):
-            return [plain(item) for item in value]
-        return value
-
-    return plain(config)
-
-
-def from_dict(kind: type[T], values: Mapping[str, Any], where: str = "config") -> T:
-    """Inverse of `to_dict`; fields left out keep their defaults.
-
-    Raises:
-        ConfigError: an unknown field, or a value of another type; names the field.
-    """
-    hints = typing.get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints))
-    if unknown:
-        raise ConfigError(
-            f"{where}.{unknown[0]}: no such field; {where} has {', '.join(sorted(hints))}"
-        )
-    return kind(
-        **{name: _typed(hints[name], value, f"{where}.{name}") for name, value in values.items()}
-    )
-
-
-def _typed(hint: Any, value: Any, where: str) -> Any:
-    """`value` from JSON as the type `hint` asks for: dataclass, enum, tuple or plain."""
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{where}: expected fields of {hint.__name__}, found {value!r}")
-        return from_dict(hint, value, where)
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        choices = [member.value for member in hint]
-        if value not in choices:
-            raise ConfigError(f"{where}: expected one of {choices}, found {value!r}")
-        return hint(value)
-    if typing.get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: expected a list, found {value!r}")
-        item = typing.get_args(hint)[0]
-        return tuple(_typed(item, part, f"{where}[{i}]") for i, part in enumerate(value))
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        raise ConfigError(f"{where}: expected {hint.__name__}, found {value!r}")
-    return value
-
-
-def differences(first: Any, second: Any, where: str = "config") -> list[str]:
-    """The fields in which two configurations differ, each as "field: first -> second"."""
-    if not dataclasses.is_dataclass(first):
-        return [] if first == second else [f"{where}: {first} -> {second}"]
-    return [
-        line
-        for field in dataclasses.fields(first)
-        for line in differences(
-            getattr(first, field.name), getattr(second, field.name), f"{where}.{field.name}"
-        )
-    ]

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from liverjax.config import AugmentConfig, ExperimentConfig, from_dict, to_dict
+from liverjax.config import AugmentConfig, ExperimentConfig
+from liverjax.config_json import from_dict, to_dict
 from liverjax.errors import ConfigError
 
 # Field, what must hold of its value, and how that is said.

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from liverjax import config as config_lib
+from liverjax import config_json
 from liverjax.config import ExperimentConfig, Loss, ModelConfig, Network, Stage
 from liverjax.errors import ConfigError
 from liverjax.validation import validate
@@ -14,8 +14,8 @@ def test_round_trip_through_json_keeps_every_field():
         stage=Stage.TUMOR, loss=Loss.DICE, model=ModelConfig(Network.UNET, (4, 8), 0.5)
     )
     config.dataset.train = ("patient01", "patient02")
-    restored = config_lib.from_dict(
-        ExperimentConfig, json.loads(json.dumps(config_lib.to_dict(config)))
+    restored = config_json.from_dict(
+        ExperimentConfig, json.loads(json.dumps(config_json.to_dict(config)))
     )
     assert restored == config
     assert isinstance(restored.model.features, tuple)
@@ -35,20 +35,20 @@ def test_round_trip_through_json_keeps_every_field():
 )
 def test_wrong_names_and_types_name_the_field(values, field):
     with pytest.raises(ConfigError, match=field):
-        config_lib.from_dict(ExperimentConfig, values)
+        config_json.from_dict(ExperimentConfig, values)
 
 
 def test_an_integer_serves_as_a_float():
-    config = config_lib.from_dict(ExperimentConfig, {"optimizer": {"learning_rate": 1}})
+    config = config_json.from_dict(ExperimentConfig, {"optimizer": {"learning_rate": 1}})
     assert isinstance(config.optimizer.learning_rate, float)
 
 
 def test_differences_name_the_changed_fields_only():
     first = ExperimentConfig()
     second = dataclasses.replace(first, epochs=3, model=ModelConfig(features=(1, 2)))
-    found = config_lib.differences(first, second)
+    found = config_json.differences(first, second)
     assert [line.split(":")[0] for line in found] == ["config.epochs", "config.model.features"]
-    assert config_lib.differences(first, ExperimentConfig()) == []
+    assert config_json.differences(first, ExperimentConfig()) == []
 
 
 @pytest.mark.parametrize(

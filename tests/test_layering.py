@@ -18,6 +18,7 @@ LAYERS = (
     "batch",
     "components",
     "config",
+    "config_json",
     "validation",
     "io",
     "checkpoint",

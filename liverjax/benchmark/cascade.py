@@ -23,8 +23,8 @@ from liverjax.config import (
     Precision,
     PreprocessConfig,
     Stage,
-    to_dict,
 )
+from liverjax.config_json import to_dict
 from liverjax.errors import BenchmarkError
 from liverjax.evaluation.overlap import dice
 from liverjax.inference.cascade import load_cascade

@@ -16,7 +16,8 @@ from liverjax.benchmark.torch_runtime import (
     torch_network,
 )
 from liverjax.checkpoint import load_model
-from liverjax.config import ExperimentConfig, PreprocessConfig, from_dict
+from liverjax.config import ExperimentConfig, PreprocessConfig
+from liverjax.config_json import from_dict
 from liverjax.errors import BenchmarkError
 from liverjax.inference.postprocess import liver_from_probability, tumor_from_probability
 from liverjax.labels import merge_masks

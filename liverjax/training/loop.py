@@ -12,7 +12,8 @@ import numpy as np
 from tqdm import tqdm
 
 from liverjax.checkpoint import Checkpoints, open_checkpoints
-from liverjax.config import ExperimentConfig, to_dict
+from liverjax.config import ExperimentConfig
+from liverjax.config_json import to_dict
 from liverjax.errors import StoppedError, TrainingError
 from liverjax.io.atomic import make_folder
 from liverjax.io.lock import only_user

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from liverjax import config as config_lib
+from liverjax import config_json
 from liverjax.checkpoint import Checkpoints, Saved, load_model, mismatches
 from liverjax.config import ExperimentConfig, Feed
 from liverjax.errors import CheckpointError, ConfigError
@@ -40,7 +40,7 @@ def to_saved(
     return Saved(
         model=state.evaluated,
         training=_training(state),
-        config=config_lib.to_dict(config),
+        config=config_json.to_dict(config),
         manifest=manifest,
         progress={
             "feed": progress.feed.value,
@@ -73,7 +73,7 @@ def restore(
     latest = checkpoints.latest_step
     if latest is None:
         return None
-    begun = config_lib.from_dict(ExperimentConfig, checkpoints.read_config(latest))
+    begun = config_json.from_dict(ExperimentConfig, checkpoints.read_config(latest))
     refuse_other_config(run, begun, config)
     found = checkpoints.restore(latest, state.evaluated, _training(state))
     model, training = put_everywhere(found[:2], devices)
@@ -121,7 +121,7 @@ def refuse_other_config(run: Path, begun: ExperimentConfig, config: ExperimentCo
     Raises:
         ConfigError: names the fields that differ.
     """
-    changed = config_lib.differences(begun, config)
+    changed = config_json.differences(begun, config)
     if changed:
         raise ConfigError(
             f"{run} was begun with another configuration ({'; '.join(changed)}): "

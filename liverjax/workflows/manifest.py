@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from liverjax import config as config_lib
+from liverjax import config_json
 from liverjax.checkpoint import load_model
 from liverjax.config import ExperimentConfig
 from liverjax.errors import CheckpointError, InputError, SplitError
@@ -122,7 +122,7 @@ def _subject(config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, An
     """What is trained, and on whom."""
     dataset = config.dataset
     return {
-        "config": config_lib.to_dict(config),
+        "config": config_json.to_dict(config),
         "dataset": {"name": dataset.name, "fingerprint": dataset_fingerprint},
         "patients": {
             "train": list(dataset.train),

@@ -16,7 +16,8 @@ import jax
 import numpy as np
 
 from liverjax.checkpoint import Checkpoints, open_checkpoints
-from liverjax.config import ExperimentConfig, Stage, from_dict, to_dict
+from liverjax.config import ExperimentConfig, Stage
+from liverjax.config_json import from_dict, to_dict
 from liverjax.errors import LiverjaxError
 from liverjax.training import loop
 from liverjax.training.devices import all_devices, join_processes, share_of_batches
