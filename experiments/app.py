@@ -36,7 +36,7 @@ def run(main: Callable[[], None]) -> None:
 
     ask_for_equal_bits()
     keep_freed_memory()
-    _tell_what_liverjax_does()
+    show_progress()
     app.run(guarded, flags_parser=_parse)
 
 
@@ -55,7 +55,7 @@ def _fail(error: Exception) -> NoReturn:
     sys.exit(1)
 
 
-def _tell_what_liverjax_does() -> None:
+def show_progress() -> None:
     """Shows this package's progress alone: TFDS and Orbax log every file that they touch."""
     absl_logging.set_verbosity(absl_logging.WARNING)
     # Of a damaged checkpoint one error says enough; Orbax leaves its other reads unfinished, and

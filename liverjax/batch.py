@@ -8,6 +8,8 @@ A batch maps names to arrays over the same B slices:
   where nothing is known;
 - for training and evaluation on slices, `label` uint8 [B, H, W, 1] of the middle slice (see
   `liverjax.labels`) and `weight` float32 [B], 1 for slices and 0 for padding;
+- where copies of slices are made, `copy` int32 [B], which of them each is to become (see
+  `liverjax.datasets.copies`); the pixels are still those of the slice itself;
 - for inference at the tumour stage, `liver` bool [B, H, W, 1] in place of the label.
 """
 

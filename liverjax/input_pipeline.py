@@ -103,6 +103,7 @@ class SliceSource:
         liver_only: bool = False,
         neighbors: int = 0,
         tumor_share: float = 0.0,
+        copies: bool = False,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         """Chooses the slices; none is read yet.
@@ -115,6 +116,7 @@ class SliceSource:
             liver_only: leaves out slices without liver, except as neighbours.
             neighbors: slices of the same patient on each side that come with every slice.
             tumor_share: see `datasets.order.epoch_plan`.
+            copies: whether slices with tumour come with those of `datasets.copies`.
             share: number of this process and how many there are; each yields its own
                 batch_size / count rows of every batch and reads no pixel of the others.
 
@@ -136,17 +138,23 @@ class SliceSource:
         self._liver_only = liver_only
         self._neighbors = neighbors
         self.tumor_share = tumor_share
+        self.copies = copies
         self._share = share
-        self.num_slices = sum(
+        self._own_slices = sum(
             summary.liver_slices if liver_only else summary.slices for summary in chosen
         )
-        if not self.num_slices:
+        if not self._own_slices:
             raise SplitError(f"{builder.name}: {', '.join(patients)} have no slice with liver")
         if tumor_share and not any(summary.tumor_voxels for summary in chosen):
             raise ConfigError(
                 f"config.tumor_share: {', '.join(patients)} have no slice with tumour, so no "
                 f"batch can hold {tumor_share} of them; set it to 0 or add patients with tumours"
             )
+
+    @property
+    def num_slices(self) -> int:
+        """Slices in an epoch of evaluation; to count copies, the slices are read."""
+        return len(self._slices.table.chosen) if self.copies else self._own_slices
 
     @property
     def steps_per_epoch(self) -> int:
@@ -171,16 +179,16 @@ class SliceSource:
         table = self._slices.table
         plan = epoch_plan(
             epoch_key(self.seed, epoch),
-            table.shows_tumor[table.chosen],
+            table.shows_tumor,
             steps=self.steps_per_epoch,
             batch_size=self.batch_size,
             tumor_share=self.tumor_share,
         )
-        yield from self._batches(table.chosen[np.asarray(plan)[start:]])
+        yield from self._batches(np.asarray(plan)[start:])
 
     def eval_batches(self) -> Iterator[HostBatch]:
         """All slices in order; the last batch is padded with zeros of weight 0."""
-        yield from self._batches(eval_plan(self._slices.table.chosen, self.batch_size))
+        yield from self._batches(eval_plan(np.arange(self.num_slices), self.batch_size))
 
     def _check_one_batch(self) -> None:
         if self.num_slices < self.batch_size:
@@ -192,7 +200,7 @@ class SliceSource:
 
     @functools.cached_property
     def _slices(self) -> "_Slices":
-        return _read_slices(self._builder, self._patients, self._liver_only)
+        return _read_slices(self._builder, self._patients, self._liver_only, self.copies)
 
     def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
         """This process's rows of the batches in `plan`."""
@@ -224,7 +232,7 @@ class _Slices(NamedTuple):
 
 
 def _read_slices(
-    builder: tfds.core.DatasetBuilder, patients: Sequence[str], liver_only: bool
+    builder: tfds.core.DatasetBuilder, patients: Sequence[str], liver_only: bool, copies: bool
 ) -> _Slices:
     """Reads every slice of the patients, pixels still compressed.
 
@@ -242,7 +250,7 @@ def _read_slices(
     # One more than there should be, so that a surplus is found too.
     found = dataset.batch(total + 1).take(1).get_single_element()
     examples = {name: values.numpy() for name, values in found.items() if name not in skipped}
-    table = make_table(builder.name, selected, examples, liver_only)
+    table = make_table(builder.name, selected, examples, liver_only=liver_only, with_copies=copies)
     return _Slices({name: found[name] for name in skipped}, table)
 
 

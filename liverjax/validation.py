@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from liverjax.config import AugmentConfig, ExperimentConfig
+from liverjax.config import AugmentConfig, ExperimentConfig, PreprocessConfig, Recipe
 from liverjax.config_json import from_dict, to_dict
 from liverjax.errors import ConfigError
 
@@ -75,6 +75,16 @@ _SHARES = (
     "augment.gamma_inverted",
     *(f"augment.{name}_probability" for name in _TRANSFORMS),
 )
+_THESIS_FIELDS = ("resize_filter",)
+_WINDOW_FIELDS = (
+    "window_low",
+    "window_high",
+    "relative",
+    "pixel_mm",
+    "roi_margin",
+    "roi_min_side",
+    "roi_dilation",
+)
 # Beyond this fraction of the distance of its control points a cubic B-spline may fold the
 # image over itself (Choi and Lee, Graphical Models 62, 2000: 1 / 2.046 in two dimensions).
 _MOST_BEND = 0.48
@@ -102,6 +112,9 @@ def validate(config: ExperimentConfig) -> None:
     for path, most in _MOST.items():
         _expect(_get(config, path) <= most, path, f"at most {most}", _get(config, path))
     _check_augment(config.augment)
+    _check_recipe(config)
+    share, copies = config.tumor_share, config.augment.copies
+    _expect(not (share and copies), "tumor_share", "0 with augment.copies", share)
     _check_features(config.model.features, config.preprocess.size)
     deepest = len(config.model.features) - 2
     coarser = config.model.deep_supervision
@@ -112,8 +125,8 @@ def validate(config: ExperimentConfig) -> None:
     _expect(config.batch_size % parts == 0, "optimizer.accumulate", whole, parts)
     low, high = config.preprocess.window_low, config.preprocess.window_high
     _expect(low < high, "preprocess.window_low", f"less than window_high ({high})", low)
-    rate = config.optimizer.learning_rate
-    _expect(rate > 0, "optimizer.learning_rate", "more than 0", rate)
+    for path in ("optimizer.learning_rate", "optimizer.epsilon"):
+        _expect(_get(config, path) > 0, path, "more than 0", _get(config, path))
 
 
 def _check_finite(values: Mapping[str, Any], where: str) -> None:
@@ -131,6 +144,24 @@ def _check_augment(augment: AugmentConfig) -> None:
     _expect(0.02 <= cell <= 1, "augment.elastic_cell", "at least 0.02 and at most 1", cell)
     wanted = f"at most {_MOST_BEND} of augment.elastic_cell ({cell})"
     _expect(augment.elastic <= _MOST_BEND * cell, "augment.elastic", wanted, augment.elastic)
+
+
+def _check_recipe(config: ExperimentConfig) -> None:
+    """Fields of the recipe that was not chosen would be disregarded."""
+    thesis = config.preprocess.recipe is Recipe.THESIS
+    usual, foreign = PreprocessConfig(), _WINDOW_FIELDS if thesis else _THESIS_FIELDS
+    for name in foreign:
+        found, unused = getattr(config.preprocess, name), getattr(usual, name)
+        wanted = (
+            f"{unused}, as preprocess.recipe {config.preprocess.recipe.value} has no use for it"
+        )
+        _expect(found == unused, f"preprocess.{name}", wanted, found)
+    if thesis:
+        for name in _TRANSFORMS:
+            strength = getattr(config.augment, name)
+            on = bool(strength) and getattr(config.augment, f"{name}_probability") > 0
+            # Its slices are no longer HU when the random transforms come.
+            _expect(not on, f"augment.{name}", "none with preprocess.recipe thesis", strength)
 
 
 def _check_features(features: Sequence[int], size: int) -> None:

@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from configs import thesis_liver
 from liverjax import config_json
-from liverjax.config import ExperimentConfig, Loss, ModelConfig, Network, Stage
+from liverjax.config import ExperimentConfig, Loss, ModelConfig, Network, ResizeFilter, Stage
 from liverjax.errors import ConfigError
 from liverjax.validation import validate
 
@@ -59,7 +60,9 @@ def test_differences_name_the_changed_fields_only():
         ("model.features", (8,)),
         ("preprocess.size", 100),
         ("preprocess.window_low", 400.0),
+        ("preprocess.resize_filter", ResizeFilter.NEAREST),
         ("optimizer.learning_rate", 0.0),
+        ("optimizer.epsilon", 0.0),
         ("optimizer.warmup_fraction", 1.0),
         ("preprocess.channels", 0),
         ("preprocess.roi_dilation", -1),
@@ -87,6 +90,25 @@ def test_impossible_values_are_refused_by_name(path, value):
     for parent in parents:
         target = getattr(target, parent)
     setattr(target, name, value)
+    with pytest.raises(ConfigError, match=rf"config\.{path}"):
+        validate(config)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("preprocess.window_high", 300.0),
+        ("preprocess.pixel_mm", 1.0),
+        ("augment.rotation", 10.0),
+        ("augment.flip", True),
+        ("tumor_share", 0.5),
+    ],
+)
+def test_what_the_recipe_of_the_thesis_would_disregard_is_refused(path, value):
+    config = thesis_liver.get_config()
+    validate(config)
+    *parents, name = path.split(".")
+    setattr(getattr(config, parents[0]) if parents else config, name, value)
     with pytest.raises(ConfigError, match=rf"config\.{path}"):
         validate(config)
 

@@ -1,11 +1,22 @@
 import pytest
 
-from configs import liver_resunet, quickstart_liver, quickstart_tumor, tumor_unet
-from liverjax.config import Stage
+from configs import (
+    liver_resunet,
+    quickstart_liver,
+    quickstart_tumor,
+    thesis_liver,
+    thesis_tumor,
+    tumor_unet,
+)
+from liverjax.config import Loss, Recipe, Schedule, Stage
 from liverjax.datasets.splits import check_disjoint
 from liverjax.validation import validate
 
-CASCADES = [(liver_resunet, tumor_unet), (quickstart_liver, quickstart_tumor)]
+CASCADES = [
+    (liver_resunet, tumor_unet),
+    (quickstart_liver, quickstart_tumor),
+    (thesis_liver, thesis_tumor),
+]
 
 
 @pytest.mark.parametrize(("liver", "tumor"), CASCADES)
@@ -29,3 +40,16 @@ def test_the_quickstart_is_judged_with_and_without_tumour():
 def test_the_thesis_network_is_the_default_of_the_liver():
     model = liver_resunet.get_config().model
     assert model.features == (16, 32, 64, 128, 256)
+
+
+@pytest.mark.parametrize(("module", "epochs"), [(thesis_liver, 20), (thesis_tumor, 50)])
+def test_the_thesis_trains_as_its_notebooks_say(module, epochs):
+    config = module.get_config()
+    assert (config.epochs, config.batch_size, config.loss) == (epochs, 8, Loss.DICE)
+    assert config.preprocess.recipe is Recipe.THESIS
+    assert (config.preprocess.size, config.preprocess.input_channels) == (256, 3)
+    assert config.augment.copies
+    assert config.all_slices
+    optimizer = config.optimizer
+    assert (optimizer.schedule, optimizer.learning_rate) == (Schedule.CONSTANT, 1e-3)
+    assert (optimizer.weight_decay, optimizer.epsilon) == (0.0, 1e-7)

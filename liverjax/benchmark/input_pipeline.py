@@ -12,7 +12,8 @@ from liverjax.benchmark.timing import Contender, interleave
 from liverjax.benchmark.workload import Scan, load_scan
 from liverjax.config import AugmentConfig, PreprocessConfig, Stage
 from liverjax.errors import BenchmarkError
-from liverjax.preprocess.stages import Example, build_preprocess
+from liverjax.preprocess.grid import Example
+from liverjax.preprocess.stages import build_preprocess
 from liverjax.training.augment.build import build_augment
 
 NAME = "input_pipeline"

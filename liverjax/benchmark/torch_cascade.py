@@ -25,7 +25,7 @@ from liverjax.preprocess.window import AIR_HU
 from liverjax.volume import Segmentation, Volume, from_canonical, to_canonical
 
 _BATCH = 8  # of `liverjax.inference.predict`
-_TISSUE_HU = (0.0, 200.0)  # of `liverjax.preprocess.stages`
+_TISSUE_HU = (0.0, 200.0)  # of `liverjax.preprocess.window`
 
 # (slices [B, 1, H, W] in HU, liver [B, 1, H, W] of 0 and 1 or None) -> probability [B, 1, H, W]
 Stage = Callable[[Tensor, Tensor | None], Tensor]

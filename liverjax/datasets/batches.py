@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from liverjax.batch import HostBatch, neighbor_stacks
+from liverjax.datasets.copies import list_copies
 from liverjax.datasets.slices import PatientSummary
 from liverjax.errors import InputError
 
@@ -19,23 +20,28 @@ class SliceTable(NamedTuple):
     Attributes:
         size: height and width in pixels.
         spacing: float32 [N, 2], mm per pixel of rows and columns.
-        shows_tumor: bool [N].
         ends: int [2, N], the first and last slice of the same patient.
-        chosen: int [M], the numbers of the slices that are used.
+        chosen: int [M], the numbers of the slices that are used, copies among them.
+        copies: int32 [M], as which copy each of these is seen (see `datasets.copies`); None
+            where none are made.
+        shows_tumor: bool [M].
     """
 
     size: tuple[int, int]
     spacing: np.ndarray
-    shows_tumor: np.ndarray
     ends: np.ndarray
     chosen: np.ndarray
+    copies: np.ndarray | None
+    shows_tumor: np.ndarray
 
 
 def make_table(
     dataset: str,
     selected: Mapping[str, PatientSummary],
     examples: Mapping[str, np.ndarray],
+    *,
     liver_only: bool,
+    with_copies: bool = False,
 ) -> SliceTable:
     """The table of some patients' slices.
 
@@ -44,6 +50,7 @@ def make_table(
         selected: the patients in the order of their slices, all of one size.
         examples: what `slice_examples` yields, stacked, pixels left out.
         liver_only: whether slices without liver are left out of `chosen`.
+        with_copies: whether `chosen` holds copies of the slices with tumour.
 
     Raises:
         InputError: the slices are not the patients', in order.
@@ -57,22 +64,28 @@ def make_table(
         )
     first = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
     summary = next(iter(selected.values()))
+    chosen = np.flatnonzero((examples["liver_pixels"] > 0) | (not liver_only))
+    shows_tumor, copies = examples["tumor_pixels"] > 0, None
+    if with_copies:
+        rows, copies = list_copies(shows_tumor[chosen])
+        chosen = chosen[rows]
     return SliceTable(
         size=(summary.height, summary.width),
         spacing=examples["spacing"][:, 1:],
-        shows_tumor=examples["tumor_pixels"] > 0,
         ends=np.stack([first, first + np.repeat(counts, counts) - 1]),
-        chosen=np.flatnonzero((examples["liver_pixels"] > 0) | (not liver_only)),
+        chosen=chosen,
+        copies=copies,
+        shows_tumor=shows_tumor[chosen],
     )
 
 
 def make_batches(
     plan: np.ndarray, table: SliceTable, neighbors: int, inflate: Inflate
 ) -> Iterator[HostBatch]:
-    """The batches of `plan`; within one, no image is inflated twice.
+    """The batches of `plan`; within one, no slice is inflated twice.
 
     Args:
-        plan: numbers of slices, int [steps, batch]; -1 is padding, zeros of weight 0.
+        plan: places in `table.chosen`, int [steps, batch]; -1 is padding, zeros of weight 0.
         table: of the slices.
         neighbors: slices on each side in `image`.
         inflate: reads pixels.
@@ -80,22 +93,30 @@ def make_batches(
     Yields:
         See `liverjax.batch`.
     """
-    stacks = neighbor_stacks(plan, neighbors, *table.ends[:, plan])
+    numbers = np.where(plan < 0, -1, table.chosen[plan])
+    stacks = neighbor_stacks(numbers, neighbors, *table.ends[:, numbers])
     stacks[plan < 0] = -1
-    distinct = [np.unique(stack[stack >= 0]) for stack in stacks]
-    images = inflate("image", np.concatenate([np.empty(0, int), *distinct]))
-    labels = inflate("label", plan[plan >= 0])
-    for row, stack, numbers in zip(plan, stacks, distinct, strict=True):
+    images = inflate("image", np.concatenate([np.empty(0, int), *map(_distinct, stacks)]))
+    labels = inflate("label", np.concatenate([np.empty(0, int), *map(_distinct, numbers)]))
+    for row, slices, stack in zip(plan, numbers, stacks, strict=True):
         image = np.zeros((*stack.shape, *table.size), np.int16)
-        for number in numbers:
+        for number in _distinct(stack):
             image[stack == number] = next(images)[..., 0]
-        present = row >= 0
         label = np.zeros((len(row), *table.size, 1), np.uint8)
-        for place in np.flatnonzero(present):
-            label[place] = next(labels)
-        yield {
+        for number in _distinct(slices):
+            label[slices == number] = next(labels)
+        present = row >= 0
+        batch = {
             "image": np.moveaxis(image, 1, -1),
             "label": label,
             "weight": present.astype(np.float32),
-            "spacing": table.spacing[row] * present[:, None].astype(np.float32),
+            "spacing": table.spacing[slices] * present[:, None].astype(np.float32),
         }
+        if table.copies is not None:
+            batch["copy"] = np.where(present, table.copies[row], 0)
+        yield batch
+
+
+def _distinct(numbers: np.ndarray) -> np.ndarray:
+    """The different numbers of slices in an array, padding left out."""
+    return np.unique(numbers[numbers >= 0])

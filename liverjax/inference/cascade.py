@@ -9,7 +9,7 @@ import numpy as np
 
 from liverjax.config import Stage
 from liverjax.inference.load import LoadedNetwork, load_network
-from liverjax.inference.postprocess import liver_from_probability, tumor_from_probability
+from liverjax.inference.postprocess import find_liver, find_tumor
 from liverjax.inference.predict import predict_volume
 from liverjax.labels import merge_masks
 from liverjax.volume import (
@@ -29,10 +29,12 @@ def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
     """Loads the best checkpoint of each training run as one function from CT to segmentation.
 
     The liver network sees every slice; the largest piece of what it finds, holes filled, is
-    the region in which the tumour network works. The result lies on the CT's own grid.
+    the region in which the tumour network works. The result lies on the CT's own grid. Networks
+    of the thesis' recipe work as the thesis has it: whole slices at the network's size, all that
+    reaches one half is found, and what is found as liver multiplies the equalised slices.
 
     Args:
-        liver_dir, tumor_dir: workdirs of the two runs.
+        liver_dir, tumor_dir: workdirs of the two runs, or of imported weights.
 
     Raises:
         CheckpointError: one of them holds no complete checkpoint of its stage.
@@ -53,8 +55,9 @@ def _segment(liver: LoadedNetwork, tumor: LoadedNetwork, volume: Volume) -> Segm
         np.ascontiguousarray(to_canonical(volume.hu, volume.geometry)),
         canonical_geometry(volume.hu.shape, volume.geometry),
     )
-    liver_mask = liver_from_probability(predict_volume(liver, canonical))
-    tumor_mask = tumor_from_probability(predict_volume(tumor, canonical, liver_mask), liver_mask)
+    recipes = (liver.config.preprocess.recipe, tumor.config.preprocess.recipe)
+    liver_mask = find_liver(recipes[0], predict_volume(liver, canonical))
+    tumor_mask = find_tumor(recipes[1], predict_volume(tumor, canonical, liver_mask), liver_mask)
     labels = from_canonical(merge_masks(liver_mask, tumor_mask), volume.geometry)
     return Segmentation(np.ascontiguousarray(labels), volume.geometry)
 

@@ -13,7 +13,8 @@ from liverjax.config import ExperimentConfig, Stage
 from liverjax.config_json import from_dict
 from liverjax.errors import CheckpointError, ConfigError
 from liverjax.models.build import build, logits_of
-from liverjax.preprocess.stages import Preprocess, build_preprocess
+from liverjax.preprocess.grid import Preprocess
+from liverjax.preprocess.stages import build_preprocess
 from liverjax.validation import validate
 
 

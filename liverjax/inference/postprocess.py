@@ -8,7 +8,25 @@ piece: a thin lobe that runs obliquely through thick slices must not be cut off.
 import numpy as np
 
 from liverjax.components import bounding_box, component_sizes, label_components
+from liverjax.config import Recipe
 from liverjax.errors import InputError
+
+
+def find_liver(recipe: Recipe, probability: np.ndarray) -> np.ndarray:
+    """Liver mask, cleaned as the recipe that its network was trained by has it.
+
+    The thesis cleans nothing: every voxel of at least one half is liver.
+    """
+    if recipe is Recipe.THESIS:
+        return probability >= 0.5
+    return liver_from_probability(probability)
+
+
+def find_tumor(recipe: Recipe, probability: np.ndarray, liver: np.ndarray) -> np.ndarray:
+    """Tumour mask inside the liver; see `find_liver`."""
+    if recipe is Recipe.THESIS:
+        return tumor_from_probability(probability, liver, min_voxels=1)
+    return tumor_from_probability(probability, liver)
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:

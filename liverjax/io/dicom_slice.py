@@ -91,8 +91,9 @@ def _read_dataset(file: File) -> Dataset | None:
     if data[_MARK] != b"DICM":
         suffix = file.path.suffix.lower()
         # A slice that was cut off within its preamble, which is empty in nearly every file; names
-        # without a suffix, and those that are a UID, are usual for slices.
-        cut = (not suffix or suffix[1:].isdigit()) and not any(data[: _MARK.stop])
+        # without a suffix, and those with a number after the last point, such as a UID or
+        # 1.4_image_12, are usual for slices.
+        cut = (not suffix or suffix[1:2].isdigit()) and not any(data[: _MARK.stop])
         if suffix in _SUFFIXES or cut:
             raise InputError(
                 f"{file.path}: not a DICOM file: expected DICM after 128 bytes, found "

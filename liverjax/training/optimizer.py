@@ -6,12 +6,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from liverjax.config import OptimizerConfig
+from liverjax.config import OptimizerConfig, Schedule
 
 
 def build_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
-    """Linear warm-up over `warmup_fraction` of `steps`, then a cosine down to zero."""
+    """Linear warm-up over `warmup_fraction` of `steps`, then what `config.schedule` says."""
     warmup = max(1, round(config.warmup_fraction * steps))
+    if config.schedule is Schedule.CONSTANT:
+        return optax.linear_schedule(
+            config.learning_rate / warmup, config.learning_rate, transition_steps=warmup - 1
+        )
     return optax.warmup_cosine_decay_schedule(
         init_value=config.learning_rate / warmup,
         peak_value=config.learning_rate,
@@ -24,6 +28,7 @@ def build_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransf
     """AdamW for a run of `steps` updates; decay acts on kernels alone, not biases and norms."""
     adamw = optax.adamw(
         build_schedule(config, steps),
+        eps=config.epsilon,
         weight_decay=config.weight_decay,
         mask=lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params),
     )

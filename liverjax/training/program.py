@@ -10,9 +10,11 @@ import optax
 from liverjax.batch import DeviceBatch
 from liverjax.config import ExperimentConfig
 from liverjax.models.build import build
-from liverjax.preprocess.stages import Example, build_preprocess
+from liverjax.preprocess.grid import Example, Preprocess
+from liverjax.preprocess.stages import build_preprocess
 from liverjax.training import step
 from liverjax.training.augment.build import build_augment
+from liverjax.training.augment.copies import make_copies
 from liverjax.training.losses import build_loss
 from liverjax.training.metrics import Sums
 from liverjax.training.optimizer import build_optimizer, build_schedule
@@ -49,7 +51,7 @@ def build_program(
     loss_fn = build_loss(config.loss)
     preprocess = build_preprocess(config.preprocess, config.stage)
     return Program(
-        to_example=preprocess.to_example,
+        to_example=partial(_to_example, preprocess),
         train_step=partial(
             step.train_step,
             model=model,
@@ -72,3 +74,8 @@ def build_program(
             sharding=sharding,
         ),
     )
+
+
+def _to_example(preprocess: Preprocess, batch: DeviceBatch) -> Example:
+    """Copies are turned as CT slices, before anything else, as files made offline would be."""
+    return preprocess.to_example(make_copies(batch))

@@ -11,7 +11,7 @@ import numpy as np
 from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
 from liverjax.datasets.order import epoch_key, epoch_plan
-from liverjax.preprocess.stages import Example
+from liverjax.preprocess.grid import Example
 from liverjax.training.devices import Devices, put_batch
 from liverjax.training.metrics import Sums, first_steps
 from liverjax.training.prefetch import prefetch

@@ -1,13 +1,14 @@
 """Where batches come from: the interface that the loop needs, and a source held in memory."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
 from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
+from liverjax.datasets.copies import list_copies
 from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.errors import ConfigError, InputError
 from liverjax.labels import tumor_mask
@@ -36,8 +37,13 @@ class BatchSource(Protocol):
         ...
 
     @property
+    def copies(self) -> bool:
+        """Whether slices with tumour come with copies, see `liverjax.datasets.copies`."""
+        ...
+
+    @property
     def num_slices(self) -> int:
-        """Slices in an epoch of evaluation, over all processes."""
+        """Slices in an epoch of evaluation, copies among them, over all processes."""
         ...
 
     @property
@@ -67,16 +73,26 @@ def check_sources(
     """
     if config.patience and validation is None:
         raise ConfigError("config.patience: expected 0 without validation patients")
-    sides = [("training", train, name) for name in ("batch_size", "seed", "tumor_share")]
+    asked = {
+        "batch_size": config.batch_size,
+        "seed": config.seed,
+        "tumor_share": config.tumor_share,
+        "augment.copies": config.augment.copies,
+    }
+    for name, wanted in asked.items():
+        _check_source(name, wanted, "training", train)
     if validation is not None:  # its order is that of the slices
-        sides.append(("validation", validation, "batch_size"))
-    for side, source, name in sides:
-        wanted, found = getattr(config, name), getattr(source, name)
-        if found != wanted:
-            raise ConfigError(
-                f"config.{name}: {wanted}, but the {side} source was made with {found}; give both "
-                "the same"
-            )
+        _check_source("batch_size", config.batch_size, "validation", validation)
+
+
+def _check_source(name: str, wanted: Any, side: str, source: BatchSource) -> None:
+    """Refuses a source that was made with another value of a field than `wanted`."""
+    found = getattr(source, name.rpartition(".")[2])
+    if found != wanted:
+        raise ConfigError(
+            f"config.{name}: {wanted}, but the {side} source was made with {found}; give both "
+            "the same"
+        )
 
 
 class InMemorySource:
@@ -89,6 +105,7 @@ class InMemorySource:
         batch_size: slices per batch, over all processes.
         seed: decides the order of every epoch.
         tumor_share: see `liverjax.datasets.order`.
+        copies: whether slices with tumour come with those of `liverjax.datasets.copies`.
         share: (index, count): which part of every batch to give.
 
     Raises:
@@ -105,6 +122,7 @@ class InMemorySource:
         batch_size: int,
         seed: int,
         tumor_share: float = 0.0,
+        copies: bool = False,
         share: tuple[int, int] = (0, 1),
     ) -> None:
         if images.ndim != 4 or (*images.shape[:3], 1) != labels.shape:
@@ -121,43 +139,51 @@ class InMemorySource:
         unknown = np.zeros((len(images), 2), np.float32)
         self._spacing = unknown if spacing is None else np.asarray(spacing, np.float32)
         self.batch_size, self.seed, self.tumor_share = batch_size, seed, tumor_share
+        self.copies = copies
+        shows_tumor = np.any(tumor_mask(labels), axis=(1, 2, 3))
+        self._slices, self._copy = np.arange(len(images)), np.zeros(len(images), np.int32)
+        if copies:
+            self._slices, self._copy = list_copies(shows_tumor)
+        self._shows_tumor = shows_tumor[self._slices]
         index, count = share
-        self._rows = slice(index * batch_size // count, (index + 1) * batch_size // count)
+        self._share = slice(index * batch_size // count, (index + 1) * batch_size // count)
 
     @property
     def num_slices(self) -> int:
-        """Number of the arrays' slices."""
-        return len(self._images)
+        """Number of the arrays' slices and their copies."""
+        return len(self._slices)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in the arrays."""
-        return len(self._images) // self.batch_size
+        """Full batches of these."""
+        return len(self._slices) // self.batch_size
 
     def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
         """See `BatchSource`."""
         plan = epoch_plan(
             epoch_key(self.seed, epoch),
-            np.any(tumor_mask(self._labels), axis=(1, 2, 3)),
+            self._shows_tumor,
             steps=self.steps_per_epoch,
             batch_size=self.batch_size,
             tumor_share=self.tumor_share,
         )
-        for indices in np.asarray(jax.device_get(plan))[start:]:
-            yield self._batch(indices, np.ones(self.batch_size, np.float32))
+        for rows in np.asarray(jax.device_get(plan))[start:]:
+            yield self._batch(rows, np.ones(self.batch_size, np.float32))
 
     def eval_batches(self) -> Iterator[HostBatch]:
         """See `BatchSource`."""
-        for begin in range(0, len(self._images), self.batch_size):
+        for begin in range(0, self.num_slices, self.batch_size):
             wanted = np.arange(begin, begin + self.batch_size)
-            inside = (wanted < len(self._images)).astype(np.float32)
-            yield self._batch(np.minimum(wanted, len(self._images) - 1), inside)
+            inside = (wanted < self.num_slices).astype(np.float32)
+            yield self._batch(np.minimum(wanted, self.num_slices - 1), inside)
 
-    def _batch(self, indices: np.ndarray, weight: np.ndarray) -> HostBatch:
-        chosen = indices[self._rows]
-        return {
+    def _batch(self, rows: np.ndarray, weight: np.ndarray) -> HostBatch:
+        rows = rows[self._share]
+        chosen = self._slices[rows]
+        batch = {
             "image": self._images[chosen],
             "label": self._labels[chosen],
             "spacing": self._spacing[chosen],
-            "weight": weight[self._rows],
+            "weight": weight[self._share],
         }
+        return batch | {"copy": self._copy[rows]} if self.copies else batch

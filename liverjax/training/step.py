@@ -13,7 +13,7 @@ import optax
 from flax import linen as nn
 
 from liverjax.models.build import logits_of
-from liverjax.preprocess.stages import Example, Preprocess
+from liverjax.preprocess.grid import Example, Preprocess
 from liverjax.training.augment.build import AugmentFn
 from liverjax.training.losses import LossFn, over_levels
 from liverjax.training.metrics import Sums, add, batch_sums

@@ -40,21 +40,24 @@ def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
     fingerprint = input_pipeline.dataset_fingerprint(builder)
     check_same_everywhere({"dataset": fingerprint})
 
-    def source(patients: tuple[str, ...], tumor_share: float = 0.0) -> input_pipeline.SliceSource:
-        """Their slices; the second stage has no use for those without liver."""
+    def source(
+        patients: tuple[str, ...], tumor_share: float = 0.0, copies: bool = False
+    ) -> input_pipeline.SliceSource:
+        """Their slices; the second stage has as a rule no use for those without liver."""
         return input_pipeline.SliceSource(
             builder,
             patients,
             batch_size=config.batch_size,
             seed=config.seed,
-            liver_only=config.stage is Stage.TUMOR,
+            liver_only=config.stage is Stage.TUMOR and not config.all_slices,
             neighbors=config.preprocess.neighbors,
             tumor_share=tumor_share,
+            copies=copies,
             share=share_of_batches(),
         )
 
     sides = (
-        source(dataset.train, config.tumor_share),
+        source(dataset.train, config.tumor_share, config.augment.copies),
         source(dataset.validation) if dataset.validation else None,
     )
     fit(config, *sides, run, partial(begin_run, run, config, fingerprint))

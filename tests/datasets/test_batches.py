@@ -32,8 +32,8 @@ class Pixels:
         return (np.full((2, 3, 1), number + 1, dtype) for number in numbers)
 
 
-def batches(plan, neighbors=0):
-    table = make_table("tiny", SELECTED, EXAMPLES, liver_only=False)
+def batches(plan, neighbors=0, **options):
+    table = make_table("tiny", SELECTED, EXAMPLES, **{"liver_only": False, **options})
     pixels = Pixels()
     return list(make_batches(np.array(plan), table, neighbors, pixels)), pixels.asked
 
@@ -49,7 +49,8 @@ def test_the_table_says_which_slices_are_used_and_where_patients_end():
     table = make_table("tiny", SELECTED, EXAMPLES, liver_only=True)
     assert table.chosen.tolist() == [1, 4]
     assert table.ends.tolist() == [[0, 0, 0, 3, 3], [2, 2, 2, 4, 4]]
-    assert table.shows_tumor.tolist() == [False] * 4 + [True]
+    assert table.shows_tumor.tolist() == [False, True]
+    assert table.copies is None
     assert table.spacing.tolist() == [[1, 2]] * 3 + [[3, 4]] * 2
     every = make_table("tiny", SELECTED, EXAMPLES, liver_only=False)
     assert every.chosen.tolist() == [0, 1, 2, 3, 4]
@@ -78,7 +79,25 @@ def test_padding_is_zero_and_asks_for_nothing():
     assert values(last, "image") == [[1, 1, 2], [0, 0, 0]]
     assert last["weight"].tolist() == [1, 0]
     assert last["spacing"].tolist() == [[1, 2], [0, 0]]
-    assert asked == {"image": [3, 4, 0, 1], "label": [4, 4, 0]}
+    assert asked == {"image": [3, 4, 0, 1], "label": [4, 0]}
+
+
+def test_a_plan_counts_the_slices_that_are_used():
+    (batch,), asked = batches([[1, 0]], neighbors=1, liver_only=True)
+    assert values(batch, "image") == [[4, 5, 5], [1, 2, 3]]
+    assert values(batch, "label") == [[5], [2]]
+    assert asked == {"image": [0, 1, 2, 3, 4], "label": [1, 4]}
+
+
+def test_copies_say_which_they_are_and_inflate_nothing_twice():
+    table = make_table("tiny", SELECTED, EXAMPLES, liver_only=True, with_copies=True)
+    assert table.chosen.tolist() == [1, 4] + [4] * 36
+    assert table.shows_tumor.tolist() == [False] + [True] * 37
+    (batch,), asked = batches([[0, 1, 2, 37, -1]], liver_only=True, with_copies=True)
+    assert batch["copy"].tolist() == [0, 0, 1, 36, 0]
+    assert batch["copy"].dtype == np.int32
+    assert values(batch, "image") == [[2], [5], [5], [5], [0]]
+    assert asked == {"image": [1, 4], "label": [1, 4]}
 
 
 def test_a_batch_may_be_all_padding_and_a_plan_empty():

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from configs import thesis_liver
 from liverjax.config import Feed, PreprocessConfig, Stage
 from liverjax.training import feed as feed_module
 from liverjax.training import resident
@@ -49,6 +50,31 @@ def test_both_feeds_train_on_the_same_batches(share, group, monkeypatch):
         jax.tree.leaves(first.params), jax.tree.leaves(second.params), strict=True
     ):
         np.testing.assert_allclose(left, right, atol=1e-4)
+
+
+def test_both_feeds_see_the_copies_of_the_thesis():
+    images, labels = toy_slices()
+    labels[1:] = np.minimum(labels[1:], 1)  # one slice with tumour
+    config = thesis_config()
+
+    def source():
+        return InMemorySource(images, labels, batch_size=BATCH, seed=0, copies=True)
+
+    assert source().num_slices == SLICES + 36
+    first, train, _ = run_epochs(Feed.RESIDENT, config, source(), toy_source(1))
+    second, other_train, _ = run_epochs(Feed.STREAM, config, source(), toy_source(1))
+    assert int(first.step) == int(second.step) == 2 * (SLICES + 36) // BATCH
+    assert train == pytest.approx(other_train, rel=1e-4)
+
+
+def thesis_config():
+    """The toy problem by the recipe of the thesis."""
+    config = toy_config()
+    config.preprocess = dataclasses.replace(
+        thesis_liver.get_config().preprocess, size=config.preprocess.size
+    )
+    config.augment = thesis_liver.only_copies()
+    return config
 
 
 @pytest.mark.parametrize(

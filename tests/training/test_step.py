@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from liverjax.config import Loss, OptimizerConfig, Stage
+from configs import thesis_liver
+from liverjax.config import Loss, OptimizerConfig, Schedule, Stage
 from liverjax.training.optimizer import build_optimizer, build_schedule
 from liverjax.training.program import build_program
 from liverjax.training.state import TrainState
@@ -142,6 +143,29 @@ def test_the_schedule_warms_up_and_ends_at_zero():
     assert rates[0] == pytest.approx(config.learning_rate / 10)
     assert rates[100] == pytest.approx(0, abs=1e-9)
     assert all(a > b for a, b in itertools.pairwise(rates[10:]))
+
+
+@pytest.mark.parametrize(("fraction", "warm"), [(0.0, 0), (0.1, 9)])
+def test_the_schedule_may_stay_where_the_warm_up_ends(fraction, warm):
+    config = toy_config().optimizer
+    config.schedule, config.warmup_fraction = Schedule.CONSTANT, fraction
+    rates = [float(build_schedule(config, 100)(step)) for step in range(100)]
+    assert rates[warm:] == pytest.approx([config.learning_rate] * (100 - warm))
+    assert all(a < b for a, b in itertools.pairwise(rates[: warm + 1]))
+
+
+def test_without_decay_and_schedule_it_is_adam():
+    config = thesis_liver.get_config().optimizer
+    ours, adam = build_optimizer(config, 10), optax.adam(1e-3, eps=1e-7)
+    params = {"kernel": jnp.ones((2, 2))}
+    states = [optimizer.init(params) for optimizer in (ours, adam)]
+    for step in range(3):
+        gradients = {"kernel": jnp.array([[1e-7, -1.0], [0.0, step]])}
+        updates = []
+        for place, optimizer in enumerate((ours, adam)):
+            update, states[place] = optimizer.update(gradients, states[place], params)
+            updates.append(update["kernel"])
+        np.testing.assert_allclose(*updates, rtol=1e-6)
 
 
 def test_decay_acts_on_kernels_alone():

@@ -26,8 +26,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Slices in order, one split per patient."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f"Fetch 3D-IRCADb-01 from {HOMEPAGE} and put it into manual_dir, packed or unpacked: "
-        "3Dircadb1.zip, or 3Dircadb1.N.zip or a folder 3Dircadb1.N for each patient N. Any of the "
-        "20 patients will do."
+        "3Dircadb1.zip, or 3Dircadb1.N.zip or a folder 3Dircadb1.N for each patient N. A folder "
+        "train with patients and masks, as the thesis' notebooks lay it out, is read as well. Any "
+        "of the 20 patients will do."
     )
 
     def _info(self) -> tfds.core.DatasetInfo:

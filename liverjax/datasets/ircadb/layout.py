@@ -1,6 +1,9 @@
-"""Where the patients of 3D-IRCADb-01 lie, in every state of packing, and what they hold."""
+"""Where the patients of 3D-IRCADb-01 lie, archived or in the thesis' folders, and their content."""
 
+import contextlib
+import enum
 import hashlib
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,29 +12,46 @@ from typing import NamedTuple
 
 import numpy as np
 
-from liverjax.datasets.ircadb.structures import Part, find_parts
+from liverjax.datasets.ircadb import archive_layout, thesis_layout
+from liverjax.datasets.ircadb.parts import Parts, read_ct, read_structure, read_tumors
 from liverjax.errors import InputError
 from liverjax.io.archives import open_tree
-from liverjax.io.dicom import Series, read_files, read_mask
 from liverjax.io.tree import Folder, find
 from liverjax.labels import merge_masks
 from liverjax.volume import Volume
 
-_PATIENT = re.compile(r"3dircadb1\.(\d+)", re.IGNORECASE)
-_PACKED = re.compile(r"ircad", re.IGNORECASE)
+_LOGGER = logging.getLogger(__name__)
+
+_PACKED = re.compile(r".*ircad.*|train", re.IGNORECASE)
 _MAX_DEPTH = 4
 _EXPECTED = (
     "expected 3Dircadb1.zip, or 3Dircadb1.N.zip or a folder 3Dircadb1.N for each patient N, "
-    "with PATIENT_DICOM and MASKS_DICOM inside, packed or not"
+    "with PATIENT_DICOM and MASKS_DICOM inside, packed or not; or a folder train with patients "
+    "and masks inside, as the thesis' notebooks lay it out"
 )
 
 
+class Layout(enum.Enum):
+    """How the files of a patient are laid out."""
+
+    ARCHIVE = "archive"
+    THESIS = "thesis"
+
+
 class PatientSource(NamedTuple):
-    """Where a patient lies: `path` in the tree that `io.archives.open_tree(root)` shows."""
+    """Where a patient lies.
+
+    Attributes:
+        number: of the patient.
+        root: folder or archive in whose tree (`io.archives.open_tree`) the patient lies.
+        path: there, of the patient's folder; in the thesis' layout of the one for all patients.
+        layout: how the files below it are laid out.
+    """
 
     number: int
     root: Path
     path: PurePosixPath
+    layout: Layout = Layout.ARCHIVE
 
 
 class Patient(NamedTuple):
@@ -44,6 +64,8 @@ class Patient(NamedTuple):
 
 def find_patients(root: Path) -> dict[int, PatientSource]:
     """Finds patients by their names, without opening what is packed inside them.
+
+    Augmented copies of slices in the thesis' layout are counted in the log and left out.
 
     Args:
         root: a folder or zip archive that holds patients, or is one; other data sets may lie
@@ -59,8 +81,8 @@ def find_patients(root: Path) -> dict[int, PatientSource]:
     """
     found: dict[int, list[PatientSource]] = defaultdict(list)
     with open_tree(root) as tree:
-        for number, path in _search(tree, _MAX_DEPTH):
-            found[number].append(PatientSource(number, root, path))
+        for source in _search(root, tree, _MAX_DEPTH):
+            found[source.number].append(source)
         if not found:
             raise InputError(f"{root}: no patient of 3D-IRCADb-01 here; {_EXPECTED}")
     return {number: _agreed(sources) for number, sources in sorted(found.items())}
@@ -74,18 +96,10 @@ def read_patient(source: PatientSource) -> Patient:
     Raises:
         InputError: something is missing or damaged, or a mask does not fit the CT; names the file.
     """
-    with open_tree(source.root) as tree:
-        parts = find_parts(source.number, find(tree, source.path))
-        series = read_files(parts.ct.files, str(parts.ct.where))
-        if len(series.paths) != len(parts.ct.files):
-            raise InputError(
-                f"{parts.ct.where}: expected {len(parts.ct.files)} CT slices, as many as files, "
-                f"found {len(series.paths)}"
-            )
-        liver = _read_part(parts.liver, series)
-        tumor = np.zeros_like(liver)
-        for part in parts.tumors:
-            tumor |= _read_part(part, series)
+    with open_parts(source) as parts:
+        series = read_ct(parts.ct)
+        liver = read_structure(parts.liver, series)
+        tumor = read_tumors(parts, series)
     return Patient(source.number, series.volume, merge_masks(liver, tumor))
 
 
@@ -93,13 +107,13 @@ def fingerprint(source: PatientSource) -> str:
     """SHA-256 (hex) of the content that a patient's labels and CT are made of.
 
     It covers name, size and checksum of the CT's files and of the liver's and tumours' masks, so
-    it is the same wherever the patient lies and however it is packed.
+    it is the same wherever the patient lies and however it is packed. A patient in the thesis'
+    layout, whose files have other names, differs from the same patient's archive.
 
     Raises:
         InputError: something is missing or damaged.
     """
-    with open_tree(source.root) as tree:
-        ct, liver, tumors = find_parts(source.number, find(tree, source.path))
+    with open_parts(source) as (ct, liver, tumors):
         lines = sorted(
             f"{part.name}/{file.path.name} {file.size} {file.crc32():08x}"
             for part in (ct, liver, *tumors)
@@ -108,15 +122,27 @@ def fingerprint(source: PatientSource) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _search(folder: Folder, depth: int) -> Iterator[tuple[int, PurePosixPath]]:
-    """Number and path of the patients in `folder`, itself included.
+@contextlib.contextmanager
+def open_parts(source: PatientSource) -> Iterator[Parts]:
+    """The files of a patient, which can be read inside the context only.
+
+    Raises:
+        InputError: a part is missing, or is there twice with different files.
+    """
+    of_layout = {Layout.ARCHIVE: archive_layout.find_parts, Layout.THESIS: thesis_layout.find_parts}
+    with open_tree(source.root) as tree:
+        yield of_layout[source.layout](source.number, find(tree, source.path))
+
+
+def _search(root: Path, folder: Folder, depth: int) -> Iterator[PatientSource]:
+    """The patients in `folder`, itself included.
 
     The folder may be shared with other data sets: of archives only those that are named after
-    this one are opened.
+    this one, or as the thesis' folder, are opened.
     """
-    named = _PATIENT.fullmatch(folder.name)
-    if named:
-        yield int(named[1]), folder.path
+    number = archive_layout.patient_number(folder)
+    if number is not None:
+        yield PatientSource(number, root, folder.path)
         return
     folders = folder.open().folders
     if any(below.name.upper() == "PATIENT_DICOM" for below in folders):
@@ -124,9 +150,28 @@ def _search(folder: Folder, depth: int) -> Iterator[tuple[int, PurePosixPath]]:
             f"{folder.path}: holds PATIENT_DICOM, but its name does not say which patient it is; "
             "name it 3Dircadb1.N"
         )
+    thesis = thesis_layout.find_slices(folders)
+    if thesis:
+        _tell_of_copies(folder, thesis)
+        for number in thesis.of_patient:
+            yield PatientSource(number, root, folder.path, Layout.THESIS)
+        own = (thesis_layout.CT_FOLDER, thesis_layout.MASKS_FOLDER)
+        folders = [below for below in folders if below.name.lower() not in own]
     for below in folders:
-        if depth > 0 and (not below.is_archive or _PACKED.search(below.name)):
-            yield from _search(below, depth - 1)
+        if depth > 0 and (not below.is_archive or _PACKED.fullmatch(below.name)):
+            yield from _search(root, below, depth - 1)
+
+
+def _tell_of_copies(folder: Folder, slices: thesis_layout.Slices) -> None:
+    """Logs how many augmented copies of slices are left out, of each kind."""
+    if slices.copies:
+        kinds = ", ".join(f"{count} _{kind}" for kind, count in sorted(slices.copies.items()))
+        _LOGGER.info(
+            "%s: left out %d augmented copies of slices (%s); training makes its own",
+            folder.path,
+            slices.copies.total(),
+            kinds,
+        )
 
 
 def _agreed(sources: Sequence[PatientSource]) -> PatientSource:
@@ -139,14 +184,3 @@ def _agreed(sources: Sequence[PatientSource]) -> PatientSource:
                 "different files; keep one of them"
             )
     return first
-
-
-def _read_part(part: Part, series: Series) -> np.ndarray:
-    """Boolean mask [D, H, W] of a structure."""
-    mask = read_mask(part.where, part.files, series, part.value)
-    if part.value is not None and not mask.any():
-        # Going on would make a patient with a tumour one without.
-        raise InputError(
-            f"{part.where}: expected the tumour as value {part.value}, found it nowhere"
-        )
-    return mask
