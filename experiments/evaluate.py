@@ -9,24 +9,24 @@ from experiments import app
 from liverjax.config import Stage
 from liverjax.inference.load import load_network
 from liverjax.io.atomic import make_folder
-from liverjax.workflows import evaluate
+from liverjax.workflows import evaluate, figures
 
 _LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
 _TUMOR = flags.DEFINE_string("tumor", None, "Workdir of the tumour network.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for evaluation.json.", required=True)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "Folder for evaluation.json and figures/.", required=True
+)
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datasets.")
 _PATIENTS = flags.DEFINE_list("patients", [], "Whom to score; by default the test patients.")
 
 
 def main() -> None:
     make_folder(app.path(_OUTPUT))
-    scores = evaluate.evaluate(
-        load_network(app.path(_LIVER), Stage.LIVER),
-        load_network(app.path(_TUMOR), Stage.TUMOR),
-        app.path(_DATA_DIR),
-        _PATIENTS.value,
+    runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
+    networks = {stage: load_network(run, stage) for stage, run in runs.items()}
+    scores = figures.evaluate_and_draw(
+        networks, runs, app.path(_DATA_DIR), app.path(_OUTPUT), _PATIENTS.value
     )
-    evaluate.write_evaluation(app.path(_OUTPUT), scores)
     print(evaluate.format_scores(scores))
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from liverjax.errors import InputError
+from liverjax.evaluation.confusion import Confusion, count
 from liverjax.volume import Geometry, Segmentation, check_same_grid
 
 
@@ -19,12 +19,17 @@ class PatientScore:
         tumor_false_positive_ml: predicted tumour outside the reference tumour in mL, given for
             every patient, so that what is found in a healthy liver is not lost with its Dice;
             None only where the voxel size is not known.
+        liver_confusion: counts over all voxels of the volume, for the liver with its tumours.
+        tumor_confusion: counts over all voxels of the volume as well, not of the liver alone: what
+            is wrongly taken for tumour outside the true liver counts, too.
     """
 
     patient: str
     liver_dice: float | None
     tumor_dice: float | None
     tumor_false_positive_ml: float | None
+    liver_confusion: Confusion
+    tumor_confusion: Confusion
 
 
 def dice(prediction: np.ndarray, reference: np.ndarray) -> float | None:
@@ -38,15 +43,7 @@ def dice(prediction: np.ndarray, reference: np.ndarray) -> float | None:
     Raises:
         InputError: the masks differ in shape.
     """
-    if prediction.shape != reference.shape:
-        raise InputError(
-            f"the prediction has shape {prediction.shape}, the reference {reference.shape}"
-        )
-    reference_voxels = np.count_nonzero(reference)
-    if reference_voxels == 0:
-        return None
-    shared = np.count_nonzero(np.logical_and(prediction, reference))
-    return float(2 * shared / (np.count_nonzero(prediction) + reference_voxels))
+    return count(prediction, reference).dice
 
 
 def volume_ml(mask: np.ndarray, geometry: Geometry) -> float | None:
@@ -62,10 +59,14 @@ def score_patient(patient: str, prediction: Segmentation, reference: Segmentatio
         InputError: the two lie on different grids; names the patient.
     """
     check_same_grid(prediction, reference, (f"{patient}: prediction", "reference"))
+    liver = count(prediction.liver, reference.liver)
+    tumor = count(prediction.tumor, reference.tumor)
     false_positive = np.logical_and(prediction.tumor, np.logical_not(reference.tumor))
     return PatientScore(
         patient=patient,
-        liver_dice=dice(prediction.liver, reference.liver),
-        tumor_dice=dice(prediction.tumor, reference.tumor),
+        liver_dice=liver.dice,
+        tumor_dice=tumor.dice,
         tumor_false_positive_ml=volume_ml(false_positive, reference.geometry),
+        liver_confusion=liver,
+        tumor_confusion=tumor,
     )

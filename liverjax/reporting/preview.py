@@ -5,28 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from liverjax.io.atomic import replacing
-from liverjax.labels import Label, liver_mask, tumor_mask
-from liverjax.volume import (
-    Segmentation,
-    Volume,
-    canonical_geometry,
-    check_same_grid,
-    to_canonical,
-)
+from liverjax.labels import liver_mask, tumor_mask
+from liverjax.reporting import drawing
+from liverjax.volume import Segmentation, Volume, check_same_grid, to_canonical
 
-_WINDOW = (-100, 240)  # HU: soft tissue
-# From the palette of Okabe and Ito (2008), made for colour-blind readers.
-_LIVER_COLOR = "#56b4e9"
-_TUMOR_COLOR = "#e69f00"
-_REFERENCE_COLOR = "#ffffff"
-_FILL = 0.2  # opacity
 _TILE_INCHES = 3.0
 _LEGEND_INCHES = 0.35
 _DPI = 120
@@ -64,23 +47,29 @@ def save_preview(
     hu = to_canonical(volume.hu, volume.geometry)
     found = to_canonical(segmentation.labels, volume.geometry)
     expected = None if reference is None else to_canonical(reference.labels, volume.geometry)
-    spacing = canonical_geometry(volume.hu.shape, volume.geometry).spacing
-    aspect = spacing[1] / spacing[2] if spacing else 1.0
+    aspect = drawing.pixel_aspect(volume)
 
     chosen = choose_slices([found] if expected is None else [found, expected], tiles)
-    rows, columns = _visible_box(hu[chosen])
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    figure, tile_axes = _montage(len(chosen), _TILE_INCHES * aspect * height / width)
-    for axes, index in zip(tile_axes, chosen, strict=True):
-        cut = (index, rows, columns)
-        _draw_slice(axes, hu[cut], aspect, f"slice {index}")
-        _draw_segmentation(axes, found[cut], aspect)
+    box = drawing.visible_box(hu[chosen])
+    across = math.ceil(math.sqrt(len(chosen)))
+    down = math.ceil(len(chosen) / across)
+    height = down * drawing.tile_height(box, aspect, _TILE_INCHES) + _LEGEND_INCHES
+    figure = drawing.new_figure(across * _TILE_INCHES, height, _DPI, "black")
+    tile_axes = drawing.add_tiles(figure, down, across, below=_LEGEND_INCHES)
+    for axes in tile_axes[len(chosen) :]:
+        axes.remove()
+    for axes, index in zip(tile_axes, chosen, strict=False):
+        cut = (index, *box)
+        drawing.draw_slice(axes, hu[cut], aspect, f"slice {index}")
+        drawing.draw_segmentation(axes, found[cut], aspect)
         if expected is not None:
-            _draw_outline(axes, liver_mask(expected[cut]), _REFERENCE_COLOR, "dashed")
-            _draw_outline(axes, tumor_mask(expected[cut]), _REFERENCE_COLOR, "dashed")
-    _draw_legend(figure, with_reference=expected is not None)
-    with replacing(Path(path)) as temporary:
-        figure.savefig(temporary)
+            for mask in (liver_mask(expected[cut]), tumor_mask(expected[cut])):
+                drawing.draw_outline(axes, mask, drawing.REFERENCE_COLOR, "dashed")
+    lines = list(drawing.STRUCTURES)
+    if expected is not None:
+        lines.append(("reference", drawing.REFERENCE_COLOR, "dashed"))
+    drawing.draw_legend(figure, lines, "white")
+    drawing.save_figure(Path(path), figure)
 
 
 def choose_slices(segmentations: Sequence[np.ndarray], tiles: int) -> list[int]:
@@ -103,85 +92,3 @@ def choose_slices(segmentations: Sequence[np.ndarray], tiles: int) -> list[int]:
         most = np.argmax(tumor)
         chosen[np.abs(chosen - most).argmin()] = most
     return sorted(chosen.tolist())
-
-
-def _visible_box(hu: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns of int16 HU [D, H, W] that are not all black: air is left out."""
-    visible = hu > _WINDOW[0]
-    sides = []
-    for axis in (1, 2):
-        # A fiftieth lit is more than noise, and less than any edge of a body.
-        found = np.flatnonzero(visible.mean(axis=(0, 3 - axis)) > 0.02)
-        size = hu.shape[axis]
-        sides.append(slice(int(found[0]), int(found[-1]) + 1) if found.size else slice(0, size))
-    return sides[0], sides[1]
-
-
-def _montage(count: int, tile_height: float) -> tuple[Figure, list[Axes]]:
-    """A black figure with `count` axes in a square grid, and room for a legend below.
-
-    Args:
-        count: number of tiles, at least 1.
-        tile_height: inches.
-    """
-    columns = math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    height = rows * tile_height + _LEGEND_INCHES
-    figure = Figure(figsize=(columns * _TILE_INCHES, height), dpi=_DPI, facecolor="black")
-    FigureCanvasAgg(figure)
-    bottom = _LEGEND_INCHES / height
-    grid = figure.add_gridspec(
-        rows, columns, left=0, right=1, top=1, bottom=bottom, wspace=0.01, hspace=0.01
-    )
-    return figure, [figure.add_subplot(grid[divmod(tile, columns)]) for tile in range(count)]
-
-
-def _draw_slice(axes: Axes, hu: np.ndarray, aspect: float, title: str) -> None:
-    """A grey slice [h, w] with its number and the sides of the patient."""
-    low, high = _WINDOW
-    axes.imshow(hu, cmap="gray", vmin=low, vmax=high, aspect=aspect, interpolation="bilinear")
-    axes.set_axis_off()
-    for x, y, align, text in (
-        (0.02, 0.97, "left", title),
-        (0.02, 0.5, "left", "R"),
-        (0.98, 0.5, "right", "L"),
-    ):
-        axes.text(
-            x, y, text, transform=axes.transAxes, color="white", fontsize=9, ha=align, va="top"
-        )
-
-
-def _draw_segmentation(axes: Axes, labels: np.ndarray, aspect: float) -> None:
-    """Labels [h, w] as translucent areas with solid outlines."""
-    layer = np.zeros((*labels.shape, 4))
-    layer[labels == Label.LIVER] = (*to_rgb(_LIVER_COLOR), _FILL)
-    layer[labels == Label.TUMOR] = (*to_rgb(_TUMOR_COLOR), _FILL)
-    axes.imshow(layer, aspect=aspect, interpolation="nearest")
-    _draw_outline(axes, liver_mask(labels), _LIVER_COLOR, "solid")
-    _draw_outline(axes, tumor_mask(labels), _TUMOR_COLOR, "solid")
-
-
-def _draw_outline(axes: Axes, mask: np.ndarray, color: str, style: str) -> None:
-    """The border of a boolean mask [h, w]; none where the mask is empty or everywhere."""
-    if mask.any() and not mask.all():
-        axes.contour(mask, levels=[0.5], colors=[color], linewidths=1.0, linestyles=style)
-
-
-def _draw_legend(figure: Figure, *, with_reference: bool) -> None:
-    """One line below the tiles that says what the outlines are."""
-    handles = [
-        Line2D([], [], color=_LIVER_COLOR, label="liver"),
-        Line2D([], [], color=_TUMOR_COLOR, label="tumour"),
-    ]
-    if with_reference:
-        handles.append(
-            Line2D([], [], color=_REFERENCE_COLOR, linestyle="dashed", label="reference")
-        )
-    figure.legend(
-        handles=handles,
-        loc="lower center",
-        ncols=len(handles),
-        frameon=False,
-        labelcolor="white",
-        fontsize=9,
-    )

@@ -1,9 +1,11 @@
 """What `evaluate` does: the cascade on patients that neither network has seen."""
 
 import dataclasses
+import logging
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -14,13 +16,29 @@ from liverjax.evaluation.overlap import PatientScore, score_patient
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import LoadedNetwork
 from liverjax.io.atomic import make_folder, write_json
+from liverjax.volume import Segmentation, Volume
 from liverjax.workflows.manifest import check_ancestor
+
+_LOGGER = logging.getLogger(__name__)
 
 EVALUATION = "evaluation.json"
 
 
+class Case(NamedTuple):
+    """A patient as evaluated; all three lie on one grid."""
+
+    patient: str
+    volume: Volume
+    prediction: Segmentation
+    reference: Segmentation
+
+
 def evaluate(
-    liver: LoadedNetwork, tumor: LoadedNetwork, data_dir: Path, patients: Sequence[str] = ()
+    liver: LoadedNetwork,
+    tumor: LoadedNetwork,
+    data_dir: Path,
+    patients: Sequence[str] = (),
+    on_case: Callable[[Case], None] | None = None,
 ) -> list[PatientScore]:
     """Scores the cascade, end to end: the tumour network works in the predicted liver.
 
@@ -28,6 +46,8 @@ def evaluate(
         liver, tumor: the two networks.
         data_dir: where the prepared dataset lies.
         patients: by default those that both networks hold back for testing.
+        on_case: called with each patient once scored. Volumes are not kept, so what needs them,
+            such as a picture, is to be made here.
 
     Raises:
         SplitError: a patient was used to train or to select one of the networks, or none is left.
@@ -47,7 +67,10 @@ def evaluate(
     scores = []
     for name in tqdm(chosen, desc="evaluate", unit="patient", disable=None):
         volume, reference = input_pipeline.read_volume(builder, name)
-        scores.append(score_patient(name, cascade(volume), reference))
+        prediction = cascade(volume)
+        scores.append(score_patient(name, prediction, reference))
+        if on_case is not None:
+            on_case(Case(name, volume, prediction, reference))
     return scores
 
 
@@ -75,7 +98,13 @@ def check_same_dataset(networks: Sequence[LoadedNetwork], fingerprint: str) -> N
     """
     for network in networks:
         trained = network.manifest["dataset"]["fingerprint"]
-        if trained != fingerprint:
+        if trained is None:
+            _LOGGER.warning(
+                "the %s network was imported and does not tell which files it was trained on; "
+                "its patients are taken to be those of the same names in data_dir",
+                network.config.stage.value,
+            )
+        elif trained != fingerprint:
             raise InputError(
                 f"the {network.config.stage.value} network was trained on a dataset of "
                 f"fingerprint {trained[:12]}, data_dir holds {fingerprint[:12]}; give the "

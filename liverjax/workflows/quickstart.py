@@ -19,7 +19,8 @@ from liverjax.inference.cascade import compose
 from liverjax.inference.load import load_network
 from liverjax.io.atomic import make_folder
 from liverjax.workflows.build_dataset import build_dataset
-from liverjax.workflows.evaluate import EVALUATION, evaluate, format_scores, write_evaluation
+from liverjax.workflows.evaluate import EVALUATION, format_scores
+from liverjax.workflows.figures import FIGURES, evaluate_and_draw
 from liverjax.workflows.predict import PREVIEW, predict
 from liverjax.workflows.train import train
 
@@ -35,8 +36,8 @@ class QuickstartResult:
         baselines: the best single threshold on the same patients, per stage; without the stages
             that no held-out patient has a structure for.
         predicted: name of the patient whose prediction is written out.
-        workdir: holds `archive/` (phantoms), `data/`, `liver/`, `tumor/`, `prediction/` and
-            `evaluation.json`.
+        workdir: holds `archive/` (phantoms), `data/`, `liver/`, `tumor/`, `prediction/`,
+            `evaluation.json` and `figures/`.
     """
 
     scores: list[PatientScore]
@@ -81,8 +82,7 @@ def quickstart(
         train(config, data_dir, runs[config.stage])
     _LOGGER.info("Evaluating the cascade on held-out patients")
     networks = {stage: load_network(run, stage) for stage, run in runs.items()}
-    scores = evaluate(networks[Stage.LIVER], networks[Stage.TUMOR], data_dir)
-    write_evaluation(workdir, scores)
+    scores = evaluate_and_draw(networks, runs, data_dir, workdir)
     shown = _most_telling(scores)
     source = find_patients(manual_dir)[patient_number(shown)]
     cascade = compose(networks[Stage.LIVER], networks[Stage.TUMOR])
@@ -157,6 +157,7 @@ def format_result(result: QuickstartResult) -> str:
             "",
             f"networks     {result.workdir / 'liver'}, {result.workdir / 'tumor'}",
             f"scores       {result.workdir / EVALUATION}",
+            f"figures      {result.workdir / FIGURES}",
             f"{result.predicted}    {result.workdir / 'prediction' / PREVIEW} (and beside it)",
         ]
     )

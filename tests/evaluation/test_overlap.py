@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from liverjax.errors import InputError
+from liverjax.evaluation.confusion import Confusion
 from liverjax.evaluation.overlap import PatientScore, dice, score_patient, volume_ml
 from liverjax.volume import Geometry, Segmentation
 
@@ -64,6 +65,8 @@ def test_score_counts_tumour_as_liver():
         liver_dice=1.0,
         tumor_dice=pytest.approx(2 * 2 / (4 + 3)),
         tumor_false_positive_ml=pytest.approx(2 * 0.0005),
+        liver_confusion=Confusion(2, 0, 0, 8),
+        tumor_confusion=Confusion(5, 2, 1, 2),
     )
 
 

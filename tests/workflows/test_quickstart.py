@@ -24,7 +24,14 @@ def test_the_evaluation_has_its_documented_form(small_run):
     workdir, result = small_run
     patients = json.loads((workdir / "evaluation.json").read_text())["patients"]
     assert [set(entry) for entry in patients] == 2 * [
-        {"patient", "liver_dice", "tumor_dice", "tumor_false_positive_ml"}
+        {
+            "patient",
+            "liver_dice",
+            "tumor_dice",
+            "tumor_false_positive_ml",
+            "liver_confusion",
+            "tumor_confusion",
+        }
     ]
     with_tumor, without = patients
     assert with_tumor["tumor_dice"] == result.scores[0].tumor_dice
