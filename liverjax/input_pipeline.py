@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 
 from liverjax.batch import HostBatch
 from liverjax.datasets.batches import SliceTable, make_batches, make_table
-from liverjax.datasets.order import epoch_key, epoch_plan, eval_plan, own_rows
+from liverjax.datasets.planned import PlannedSource
 from liverjax.datasets.slices import PatientSummary, check_one_size, select_patients
 from liverjax.errors import ConfigError, InputError, SplitError
 from liverjax.volume import Geometry, Segmentation, Volume
@@ -86,7 +86,7 @@ def read_volume(builder: tfds.core.DatasetBuilder, patient: str) -> tuple[Volume
     return volume, Segmentation(np.stack([s["label"][..., 0] for s in slices]), geometry)
 
 
-class SliceSource:
+class SliceSource(PlannedSource):
     """Batches of a prepared dataset's slices, for training and for evaluation on slices.
 
     See `liverjax.batch`. The compressed slices, a third of their size, are read once and stay in
@@ -111,14 +111,10 @@ class SliceSource:
         Args:
             builder: from `open_dataset`.
             patients: whose slices, in this order.
-            batch_size: slices per batch, of all processes together.
-            seed: of the shuffling.
+            batch_size, seed, tumor_share, copies, share: see `PlannedSource`; no pixel of
+                another process's rows is read.
             liver_only: leaves out slices without liver, except as neighbours.
             neighbors: slices of the same patient on each side that come with every slice.
-            tumor_share: see `datasets.order.epoch_plan`.
-            copies: whether slices with tumour come with those of `datasets.copies`.
-            share: number of this process and how many there are; each yields its own
-                batch_size / count rows of every batch and reads no pixel of the others.
 
         Raises:
             SplitError: no patient, one named twice, one that the dataset does not hold, or no
@@ -129,21 +125,18 @@ class SliceSource:
         """
         selected = _select(builder, patients)
         check_one_size(builder.name, selected)
-        chosen = selected.values()
-        own_rows(np.empty((0, batch_size)), share)
+        super().__init__(
+            batch_size=batch_size, seed=seed, tumor_share=tumor_share, copies=copies, share=share
+        )
         self._builder = builder
         self._patients = tuple(patients)
-        self.batch_size = batch_size
-        self.seed = seed
         self._liver_only = liver_only
         self._neighbors = neighbors
-        self.tumor_share = tumor_share
-        self.copies = copies
-        self._share = share
-        self._own_slices = sum(
+        chosen = selected.values()
+        self._without_copies = sum(
             summary.liver_slices if liver_only else summary.slices for summary in chosen
         )
-        if not self._own_slices:
+        if not self._without_copies:
             raise SplitError(f"{builder.name}: {', '.join(patients)} have no slice with liver")
         if tumor_share and not any(summary.tumor_voxels for summary in chosen):
             raise ConfigError(
@@ -153,8 +146,8 @@ class SliceSource:
 
     @property
     def num_slices(self) -> int:
-        """Slices in an epoch of evaluation; to count copies, the slices are read."""
-        return len(self._slices.table.chosen) if self.copies else self._own_slices
+        """See `PlannedSource`; to count copies, the slices are read."""
+        return len(self._slices.table.chosen) if self.copies else self._without_copies
 
     @property
     def steps_per_epoch(self) -> int:
@@ -163,49 +156,24 @@ class SliceSource:
         Raises:
             ConfigError: there are fewer slices than one batch.
         """
-        self._check_one_batch()
-        return self.num_slices // self.batch_size
-
-    def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
-        """`steps_per_epoch` batches in an order that follows from seed and epoch alone.
-
-        Args:
-            epoch: from 0.
-            start: batches to leave out at the beginning; they cost nothing.
-
-        Raises:
-            ConfigError: there are fewer slices than one batch.
-        """
-        table = self._slices.table
-        plan = epoch_plan(
-            epoch_key(self.seed, epoch),
-            table.shows_tumor,
-            steps=self.steps_per_epoch,
-            batch_size=self.batch_size,
-            tumor_share=self.tumor_share,
-        )
-        yield from self._batches(np.asarray(plan)[start:])
-
-    def eval_batches(self) -> Iterator[HostBatch]:
-        """All slices in order; the last batch is padded with zeros of weight 0."""
-        yield from self._batches(eval_plan(np.arange(self.num_slices), self.batch_size))
-
-    def _check_one_batch(self) -> None:
         if self.num_slices < self.batch_size:
             kind = "slices with liver" if self._liver_only else "slices"
             raise ConfigError(
                 f"config.batch_size: {', '.join(self._patients)} have {self.num_slices} {kind}, "
                 f"fewer than one batch of {self.batch_size}; lower it or add patients"
             )
+        return super().steps_per_epoch
 
     @functools.cached_property
     def _slices(self) -> "_Slices":
         return _read_slices(self._builder, self._patients, self._liver_only, self.copies)
 
+    def _shows_tumor(self) -> np.ndarray:
+        return self._slices.table.shows_tumor
+
     def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
-        """This process's rows of the batches in `plan`."""
-        rows = own_rows(plan, self._share)
-        return make_batches(rows, self._slices.table, self._neighbors, self._inflated)
+        """See `PlannedSource`; padding is zeros."""
+        return make_batches(plan, self._slices.table, self._neighbors, self._inflated)
 
     def _inflated(self, name: str, numbers: np.ndarray) -> Iterator[np.ndarray]:
         """Images or labels [H, W, 1] of the slices with these numbers."""

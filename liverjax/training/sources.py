@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import jax
 import numpy as np
 
 from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
 from liverjax.datasets.copies import list_copies
-from liverjax.datasets.order import epoch_key, epoch_plan
+from liverjax.datasets.planned import PlannedSource
 from liverjax.errors import ConfigError, InputError
 from liverjax.labels import tumor_mask
 
@@ -95,18 +94,14 @@ def _check_source(name: str, wanted: Any, side: str, source: BatchSource) -> Non
         )
 
 
-class InMemorySource:
+class InMemorySource(PlannedSource):
     """A `BatchSource` over arrays, in the order in which an epoch on the device would go.
 
     Args:
         images: int16 [N, H, W, K], HU.
         labels: uint8 [N, H, W, 1].
         spacing: float32 [N, 2], mm; None where unknown.
-        batch_size: slices per batch, over all processes.
-        seed: decides the order of every epoch.
-        tumor_share: see `liverjax.datasets.order`.
-        copies: whether slices with tumour come with those of `liverjax.datasets.copies`.
-        share: (index, count): which part of every batch to give.
+        batch_size, seed, tumor_share, copies, share: see `PlannedSource`.
 
     Raises:
         InputError: the arrays do not belong together.
@@ -130,60 +125,38 @@ class InMemorySource:
                 "expected images [N, H, W, K] and labels [N, H, W, 1], found "
                 f"{images.shape}, {labels.shape}"
             )
-        if len(images) < batch_size or batch_size % share[1]:
-            raise ConfigError(
-                f"config.batch_size: expected at most {len(images)} (the slices there are) and a "
-                f"multiple of {share[1]} processes, found {batch_size}"
-            )
-        self._images, self._labels = images, labels
+        super().__init__(
+            batch_size=batch_size, seed=seed, tumor_share=tumor_share, copies=copies, share=share
+        )
         unknown = np.zeros((len(images), 2), np.float32)
+        self._images, self._labels = images, labels
         self._spacing = unknown if spacing is None else np.asarray(spacing, np.float32)
-        self.batch_size, self.seed, self.tumor_share = batch_size, seed, tumor_share
-        self.copies = copies
-        shows_tumor = np.any(tumor_mask(labels), axis=(1, 2, 3))
+        self._tumors = np.any(tumor_mask(labels), axis=(1, 2, 3))
         self._slices, self._copy = np.arange(len(images)), np.zeros(len(images), np.int32)
         if copies:
-            self._slices, self._copy = list_copies(shows_tumor)
-        self._shows_tumor = shows_tumor[self._slices]
-        index, count = share
-        self._share = slice(index * batch_size // count, (index + 1) * batch_size // count)
+            self._slices, self._copy = list_copies(self._tumors)
+        if self.num_slices < batch_size:
+            raise ConfigError(
+                f"config.batch_size: expected at most {self.num_slices} (the slices there are), "
+                f"found {batch_size}"
+            )
 
     @property
     def num_slices(self) -> int:
         """Number of the arrays' slices and their copies."""
         return len(self._slices)
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Full batches of these."""
-        return len(self._slices) // self.batch_size
+    def _shows_tumor(self) -> np.ndarray:
+        return self._tumors[self._slices]
 
-    def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
-        """See `BatchSource`."""
-        plan = epoch_plan(
-            epoch_key(self.seed, epoch),
-            self._shows_tumor,
-            steps=self.steps_per_epoch,
-            batch_size=self.batch_size,
-            tumor_share=self.tumor_share,
-        )
-        for rows in np.asarray(jax.device_get(plan))[start:]:
-            yield self._batch(rows, np.ones(self.batch_size, np.float32))
-
-    def eval_batches(self) -> Iterator[HostBatch]:
-        """See `BatchSource`."""
-        for begin in range(0, self.num_slices, self.batch_size):
-            wanted = np.arange(begin, begin + self.batch_size)
-            inside = (wanted < self.num_slices).astype(np.float32)
-            yield self._batch(np.minimum(wanted, self.num_slices - 1), inside)
-
-    def _batch(self, rows: np.ndarray, weight: np.ndarray) -> HostBatch:
-        rows = rows[self._share]
-        chosen = self._slices[rows]
-        batch = {
-            "image": self._images[chosen],
-            "label": self._labels[chosen],
-            "spacing": self._spacing[chosen],
-            "weight": weight[self._share],
-        }
-        return batch | {"copy": self._copy[rows]} if self.copies else batch
+    def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
+        """See `PlannedSource`; padding is the last slice."""
+        for rows in plan:
+            chosen = self._slices[rows]
+            batch = {
+                "image": self._images[chosen],
+                "label": self._labels[chosen],
+                "spacing": self._spacing[chosen],
+                "weight": (rows >= 0).astype(np.float32),
+            }
+            yield batch | {"copy": self._copy[rows]} if self.copies else batch

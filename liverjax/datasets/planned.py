@@ -1,0 +1,80 @@
+"""Batches in the order of `liverjax.datasets.order`, whoever gives their pixels."""
+
+import abc
+from collections.abc import Iterator
+
+import numpy as np
+
+from liverjax.batch import HostBatch
+from liverjax.datasets.order import epoch_key, epoch_plan, eval_plan, own_rows
+
+
+class PlannedSource(abc.ABC):
+    """Slices in batches, the same at every call with the same arguments.
+
+    Args:
+        batch_size: slices per batch, over all processes.
+        seed: decides the order of every epoch.
+        tumor_share: see `liverjax.datasets.order.epoch_plan`.
+        copies: whether slices with tumour come with those of `liverjax.datasets.copies`.
+        share: number of this process and how many there are; each gives its own
+            batch_size / count rows of every batch.
+
+    Raises:
+        ConfigError: a batch cannot be divided by the processes.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        seed: int,
+        tumor_share: float,
+        copies: bool,
+        share: tuple[int, int],
+    ) -> None:
+        own_rows(np.empty((0, batch_size)), share)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.tumor_share = tumor_share
+        self.copies = copies
+        self._share = share
+
+    @property
+    @abc.abstractmethod
+    def num_slices(self) -> int:
+        """Slices in an epoch of evaluation, copies among them, over all processes."""
+
+    @abc.abstractmethod
+    def _shows_tumor(self) -> np.ndarray:
+        """bool [num_slices]."""
+
+    @abc.abstractmethod
+    def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
+        """The batches of int [steps, rows], numbers of slices; -1 is padding of weight 0."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in an epoch of training."""
+        return self.num_slices // self.batch_size
+
+    def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
+        """`steps_per_epoch` batches in an order that follows from seed and epoch alone.
+
+        Args:
+            epoch: from 0.
+            start: batches to leave out at the beginning; they cost nothing.
+        """
+        plan = epoch_plan(
+            epoch_key(self.seed, epoch),
+            self._shows_tumor(),
+            steps=self.steps_per_epoch,
+            batch_size=self.batch_size,
+            tumor_share=self.tumor_share,
+        )
+        yield from self._batches(own_rows(np.asarray(plan)[start:], self._share))
+
+    def eval_batches(self) -> Iterator[HostBatch]:
+        """All slices in order; the last batch is padded."""
+        plan = eval_plan(np.arange(self.num_slices), self.batch_size)
+        yield from self._batches(own_rows(plan, self._share))
