@@ -7,7 +7,10 @@ from liverjax.workflows import build_dataset
 
 _DATASET = flags.DEFINE_enum("dataset", "ircadb", build_dataset.DATASETS, "What to build.")
 _MANUAL_DIR = flags.DEFINE_string(
-    "manual_dir", None, "Folder with the patients as downloaded, packed or unpacked.", required=True
+    "manual_dir",
+    None,
+    "Folder with the patients as downloaded, packed or unpacked, or in the thesis' folders.",
+    required=True,
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder for prepared datasets.")
 _REBUILD = flags.DEFINE_bool("rebuild", False, "Builds anew and replaces what was prepared.")

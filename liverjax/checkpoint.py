@@ -94,12 +94,13 @@ class Checkpoints:
                 "command again"
             ) from error
 
-    def read_config(self, step: int) -> dict[str, Any]:
-        """The configuration that the checkpoint of `step` was written under."""
-        return self._load(step, {"config": None})["config"]
+    def read_facts(self, step: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The configuration that the checkpoint of `step` was written under, and its progress."""
+        found = self._load(step, {"config": None, "progress": None})
+        return found["config"], found["progress"]
 
-    def restore(self, step: int, model: Any, training: Any) -> tuple[Any, Any, dict[str, Any]]:
-        """Model, training and progress items of `step`; arrays shaped as the trees given, in NumPy.
+    def restore(self, step: int, model: Any, training: Any) -> tuple[Any, Any]:
+        """Model and training items of `step`; arrays shaped as the trees given, in NumPy.
 
         Raises:
             CheckpointError: what is stored has another structure or other shapes.
@@ -107,8 +108,8 @@ class Checkpoints:
         arrays = jax.tree.map(
             lambda leaf: np.empty(leaf.shape, leaf.dtype), {"model": model, "training": training}
         )
-        found = self._load(step, {**arrays, "progress": None})
-        return found["model"], found["training"], found["progress"]
+        found = self._load(step, arrays)
+        return found["model"], found["training"]
 
     def _load(self, step: int, items: dict[str, Any]) -> dict[str, Any]:
         path = self._folder / str(step)

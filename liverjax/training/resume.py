@@ -68,15 +68,20 @@ def restore(
 
     Raises:
         ConfigError: the run was begun with another configuration.
-        CheckpointError: what is stored is of another structure.
+        CheckpointError: what is stored is of another structure, or no state of training.
     """
     latest = checkpoints.latest_step
     if latest is None:
         return None
-    begun = config_json.from_dict(ExperimentConfig, checkpoints.read_config(latest))
-    refuse_other_config(run, begun, config)
+    begun, told = checkpoints.read_facts(latest)
+    if not told:
+        raise CheckpointError(
+            f"{run}: holds weights that were imported, and no training that could go on; to start "
+            f"from them give another workdir, and --config.init_from={run}"
+        )
+    refuse_other_config(run, config_json.from_dict(ExperimentConfig, begun), config)
     found = checkpoints.restore(latest, state.evaluated, _training(state))
-    model, training = put_everywhere(found[:2], devices)
+    model, training = put_everywhere(found, devices)
     _LOGGER.info("%s: resumed after step %d", config.stage.value, latest)
     trained = training.get("trained", model)
     restored = TrainState(
@@ -88,9 +93,9 @@ def restore(
         key=jax.jit(jax.random.wrap_key_data, out_shardings=devices.everywhere)(training["key"]),
     )
     progress = Progress(
-        feed=Feed(found[2]["feed"]),
-        records=found[2]["records"],
-        totals=np.array(found[2]["totals"], np.float64),
+        feed=Feed(told["feed"]),
+        records=told["records"],
+        totals=np.array(told["totals"], np.float64),
     )
     return restored, progress
 

@@ -23,7 +23,7 @@ from liverjax.training.devices import is_first_process
 
 _LOGGER = logging.getLogger(__name__)
 
-_FILE_NAME = "manifest.json"
+FILE_NAME = "manifest.json"
 _PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -51,10 +51,9 @@ def begin_run(
         SplitError: initial weights have seen a patient that is held out for testing.
         CheckpointError: there are no initial weights, or they do not tell whom they have seen.
     """
-    path = make_folder(run) / _FILE_NAME
-    circumstances = _circumstances()
+    path = make_folder(run) / FILE_NAME
     if step is None or not path.exists():
-        manifest = circumstances | _subject(config, dataset_fingerprint) | {"resumed": []}
+        manifest = describe_run(config, dataset_fingerprint)
         check_ancestor(config.dataset.test, manifest)
         _write(path, manifest)
         return manifest
@@ -66,11 +65,26 @@ def begin_run(
             f"{dataset_fingerprint[:12]}; prepare the earlier one again, or give another workdir"
         )
     if not finished:
+        circumstances = _circumstances()
         for line in _changes(manifest, circumstances):
             _LOGGER.warning("%s: %s; the results may differ in their last bits", run, line)
         manifest["resumed"].append({"step": step} | circumstances)
         _write(path, manifest)
     return manifest
+
+
+def describe_run(config: ExperimentConfig, dataset_fingerprint: str | None) -> dict[str, Any]:
+    """The manifest of a new run.
+
+    Args:
+        config: the experiment.
+        dataset_fingerprint: of the prepared dataset; None where it is not known what the weights
+            were trained on, as with imported ones.
+
+    Raises:
+        CheckpointError: there are no initial weights, or they do not tell whom they have seen.
+    """
+    return _circumstances() | _subject(config, dataset_fingerprint) | {"resumed": []}
 
 
 def check_ancestor(patients: Sequence[str], manifest: Mapping[str, Any]) -> None:
@@ -118,7 +132,7 @@ def _read(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _subject(config: ExperimentConfig, dataset_fingerprint: str) -> dict[str, Any]:
+def _subject(config: ExperimentConfig, dataset_fingerprint: str | None) -> dict[str, Any]:
     """What is trained, and on whom."""
     dataset = config.dataset
     return {
