@@ -8,11 +8,15 @@ What the notebook does otherwise, and why it is not repeated:
   everything.
 - Its batch size shrinks for good after the first batch that is not full. Here every batch is
   full, and an epoch leaves out the few slices that make up no batch.
-- It turns and shrinks masks with a cubic filter: about a thousand stray pixels in each, and
-  targets between 0 and 1. Here masks are 1 where the filter gives at least one half.
+- It turns masks with a cubic spline and keeps what that leaves (about a thousand stray pixels in
+  each; of tumours what is above 100 of 255), and with BICUBIC it shrinks liver masks to fractions.
+  Here masks are 1 where spline and filter give at least one half.
 - A slice of one value divides by zero there. Here it is 0.
-- Its Adam divides by sqrt(v) + 1e-7 before v is corrected for its start at 0, this one after.
-- Its shuffling is that of a listing, the same in every epoch; here epochs differ.
+- Its tumour masks may reach beyond the liver mask. Here they are cut to it.
+- It keeps the weights of the last epoch. Here the latest are kept as well, but those of the best
+  validation Dice are what inference loads.
+- Keras' Adam adds epsilon before v is corrected for its start at 0, Optax's after; its running
+  variances are divided by n - 1, these by n.
 """
 
 from configs.liver_resunet import patients
@@ -37,7 +41,6 @@ def get_config() -> ExperimentConfig:
         seed=2019,
         epochs=20,
         batch_size=8,
-        all_slices=True,
         loss=Loss.DICE,
         dataset=patients(),
         preprocess=PreprocessConfig(

@@ -31,6 +31,9 @@ def run(main: Callable[[], None]) -> None:
             # 128 + SIGTERM: not finished, so that a scheduler starts the command again.
             print(error, file=sys.stderr)
             sys.exit(143)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)  # 128 + SIGINT
         except (LiverjaxError, OSError) as error:
             _fail(error)
 

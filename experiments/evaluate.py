@@ -8,7 +8,6 @@ from absl import flags
 from experiments import app
 from liverjax.config import Stage
 from liverjax.inference.load import load_network
-from liverjax.io.atomic import make_folder
 from liverjax.workflows import evaluate, figures
 
 _LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
@@ -21,7 +20,6 @@ _PATIENTS = flags.DEFINE_list("patients", [], "Whom to score; by default the tes
 
 
 def main() -> None:
-    make_folder(app.path(_OUTPUT))
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
     networks = {stage: load_network(run, stage) for stage, run in runs.items()}
     scores = figures.evaluate_and_draw(

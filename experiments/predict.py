@@ -23,9 +23,8 @@ _SPACING_KNOWN = flags.DEFINE_bool(
 def main() -> None:
     # The CT first: what is wrong with it shows before anything is compiled.
     volume = read_ct(app.path(_INPUT), spacing_known=_SPACING_KNOWN.value)
-    make_folder(app.path(_OUTPUT))
     cascade = load_cascade(app.path(_LIVER), app.path(_TUMOR))
-    output = app.path(_OUTPUT)
+    output = make_folder(app.path(_OUTPUT))
     predict.predict(volume, cascade, output)
     print(f"{output / predict.SEGMENTATION}\n{output / predict.PREVIEW}\n{output / predict.REPORT}")
 

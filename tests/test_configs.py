@@ -49,7 +49,7 @@ def test_the_thesis_trains_as_its_notebooks_say(module, epochs):
     assert config.preprocess.recipe is Recipe.THESIS
     assert (config.preprocess.size, config.preprocess.input_channels) == (256, 3)
     assert config.augment.copies
-    assert config.all_slices
+    assert config.all_slices is (module is thesis_tumor)
     optimizer = config.optimizer
     assert (optimizer.schedule, optimizer.learning_rate) == (Schedule.CONSTANT, 1e-3)
     assert (optimizer.weight_decay, optimizer.epsilon) == (0.0, 1e-7)

@@ -5,6 +5,7 @@ from liverjax import input_pipeline
 from liverjax.datasets.ircadb import ircadb_dataset_builder
 from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.errors import ConfigError, InputError, SplitError
+from liverjax.training.sources import InMemorySource
 from tests.datasets.tiny_archive import SPACING, tiny_patient, write_patient
 
 PATIENTS = ["patient17", "patient04"]
@@ -234,3 +235,35 @@ def test_patients_that_cannot_be_used_are_named(builder, patients, error, messag
 def test_reading_an_unknown_patient_lists_those_there_are(builder):
     with pytest.raises(SplitError, match="does not hold patient01; it holds patient04, patient09"):
         input_pipeline.read_volume(builder, "patient01")
+
+
+@pytest.mark.parametrize("liver_only", [False, True])
+def test_copies_come_as_from_arrays_in_memory(builder, liver_only):
+    ours = source(builder, batch_size=5, copies=True, liver_only=liver_only)
+    hu, labels = (
+        np.concatenate(parts)
+        for parts in zip(tiny_patient(17, depth=7), tiny_patient(4), strict=True)
+    )
+    used = labels.any(axis=(1, 2)) | (not liver_only)
+    arrays = InMemorySource(
+        hu[used][..., None],
+        labels[used][..., None],
+        np.tile(np.array(SPACING[1:], np.float32), (used.sum(), 1)),
+        batch_size=5,
+        seed=1,
+        copies=True,
+    )
+    assert ours.num_slices == arrays.num_slices == used.sum() + 2 * 36
+    pairs = [
+        (ours.train_batches(2, start=3), arrays.train_batches(2, start=3)),
+        (ours.eval_batches(), arrays.eval_batches()),
+    ]
+    for left, right in pairs:
+        for one, other in zip(left, right, strict=True):
+            assert one.keys() == other.keys()
+            real = one["weight"] > 0
+            for name in one:
+                assert one[name].dtype == other[name].dtype
+                np.testing.assert_array_equal(one[name][real], other[name][real])
+            np.testing.assert_array_equal(one["copy"], other["copy"])
+            np.testing.assert_array_equal(one["weight"], other["weight"])

@@ -19,7 +19,7 @@ def test_every_picture_is_there():
 def test_every_module_and_configuration_named_is_there():
     for name in set(re.findall(r"python -m experiments\.(\w+)", README)):
         assert (ROOT / "experiments" / f"{name}.py").is_file(), name
-    for name in set(re.findall(r"--config=(\S+)", README)):
+    for name in set(re.findall(r"--config=([^\s`]+)", README)):
         assert (ROOT / name).is_file(), name
 
 

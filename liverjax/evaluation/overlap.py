@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from liverjax.evaluation.confusion import Confusion, count
-from liverjax.volume import Geometry, Segmentation, check_same_grid
+from liverjax.volume import Segmentation, check_same_grid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +46,6 @@ def dice(prediction: np.ndarray, reference: np.ndarray) -> float | None:
     return count(prediction, reference).dice
 
 
-def volume_ml(mask: np.ndarray, geometry: Geometry) -> float | None:
-    """Volume in mL of a boolean mask [D, H, W]; None where the voxel size is not known."""
-    voxel_ml = geometry.voxel_ml
-    return None if voxel_ml is None else float(np.count_nonzero(mask) * voxel_ml)
-
-
 def score_patient(patient: str, prediction: Segmentation, reference: Segmentation) -> PatientScore:
     """Scores one patient's prediction; see `PatientScore` and `dice` for the empty cases.
 
@@ -61,12 +55,12 @@ def score_patient(patient: str, prediction: Segmentation, reference: Segmentatio
     check_same_grid(prediction, reference, (f"{patient}: prediction", "reference"))
     liver = count(prediction.liver, reference.liver)
     tumor = count(prediction.tumor, reference.tumor)
-    false_positive = np.logical_and(prediction.tumor, np.logical_not(reference.tumor))
+    voxel_ml = reference.geometry.voxel_ml
     return PatientScore(
         patient=patient,
         liver_dice=liver.dice,
         tumor_dice=tumor.dice,
-        tumor_false_positive_ml=volume_ml(false_positive, reference.geometry),
+        tumor_false_positive_ml=None if voxel_ml is None else tumor.false_positive * voxel_ml,
         liver_confusion=liver,
         tumor_confusion=tumor,
     )

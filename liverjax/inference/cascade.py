@@ -31,7 +31,8 @@ def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
     The liver network sees every slice; the largest piece of what it finds, holes filled, is
     the region in which the tumour network works. The result lies on the CT's own grid. Networks
     of the thesis' recipe work as the thesis has it: whole slices at the network's size, all that
-    reaches one half is found, and what is found as liver multiplies the equalised slices.
+    reaches one half is found, and what is found as liver multiplies the equalised slices. Tumour
+    outside of that liver, which the thesis would have kept, is dropped here too.
 
     Args:
         liver_dir, tumor_dir: workdirs of the two runs, or of imported weights.

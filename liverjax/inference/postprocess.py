@@ -25,7 +25,7 @@ def find_liver(recipe: Recipe, probability: np.ndarray) -> np.ndarray:
 def find_tumor(recipe: Recipe, probability: np.ndarray, liver: np.ndarray) -> np.ndarray:
     """Tumour mask inside the liver; see `find_liver`."""
     if recipe is Recipe.THESIS:
-        return tumor_from_probability(probability, liver, min_voxels=1)
+        return np.logical_and(probability >= 0.5, liver)
     return tumor_from_probability(probability, liver)
 
 

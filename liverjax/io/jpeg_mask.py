@@ -5,7 +5,7 @@ import warnings
 from pathlib import PurePosixPath
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from liverjax.errors import InputError
 
@@ -45,6 +45,8 @@ def decode_mask(data: bytes, shape: tuple[int, ...], path: PurePosixPath) -> np.
             with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
                 size = image.height, image.width
                 grey = np.asarray(image.convert("L")) if size == shape else None
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: expected a JPEG file, found another kind") from error
     except Exception as error:  # Pillow has no common class of what damaged files raise
         raise InputError(f"{path}: not a complete JPEG file ({error})") from error
     if grey is None:

@@ -27,8 +27,8 @@ def only_user(folder: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise InputError(
-                    f"{folder}: another process is training here; wait for its end or give "
-                    "another workdir"
+                    f"{folder}: another process is writing here; wait for its end or give "
+                    "another folder"
                 ) from error
             except OSError:  # a file system without locks
                 pass

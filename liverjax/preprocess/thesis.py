@@ -15,7 +15,7 @@ from liverjax.batch import DeviceBatch
 from liverjax.config import PreprocessConfig, Stage
 from liverjax.preprocess.equalize import LEVELS, count, equalized_levels
 from liverjax.preprocess.grid import Grid, GridRecipe, given_liver
-from liverjax.preprocess.pil_resize import pil_resize
+from liverjax.preprocess.pil_resize import offset, pil_resize
 from liverjax.preprocess.resize import View
 
 LOW_HU, HIGH_HU = -100, 400
@@ -87,8 +87,11 @@ def _grid(config: PreprocessConfig, values: jax.Array) -> Grid:
     """Whole slices, float32 [B, H, W, K], on the grid; each axis shrinks by itself."""
     batch, height, width, _ = values.shape
     image = pil_resize(values, config.size, config.resize_filter)
+    middle = [
+        side / 2 + offset(side, config.size, config.resize_filter) for side in (height, width)
+    ]
     view = View(
-        center=jnp.tile(jnp.array([[height / 2, width / 2]], jnp.float32), (batch, 1)),
+        center=jnp.tile(jnp.array([middle], jnp.float32), (batch, 1)),
         side=jnp.tile(jnp.array([[height, width]], jnp.float32), (batch, 1)),
     )
     region = jnp.ones((batch, config.size, config.size, 1), jnp.uint8)

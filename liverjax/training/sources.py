@@ -82,6 +82,11 @@ def check_sources(
         _check_source(name, wanted, "training", train)
     if validation is not None:  # its order is that of the slices
         _check_source("batch_size", config.batch_size, "validation", validation)
+        if validation.copies:
+            raise ConfigError(
+                "config.augment.copies: the validation source was made with copies; a network is "
+                "judged on slices as they are"
+            )
 
 
 def _check_source(name: str, wanted: Any, side: str, source: BatchSource) -> None:
@@ -159,4 +164,6 @@ class InMemorySource(PlannedSource):
                 "spacing": self._spacing[chosen],
                 "weight": (rows >= 0).astype(np.float32),
             }
-            yield batch | {"copy": self._copy[rows]} if self.copies else batch
+            if self.copies:
+                batch["copy"] = np.where(rows < 0, 0, self._copy[rows])
+            yield batch

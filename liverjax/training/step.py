@@ -39,7 +39,7 @@ def train_step(
 
     Args:
         state: see `TrainState`.
-        example: a batch on the network's grid, in HU; see `Example`.
+        example: a batch on the network's grid; see `Example`.
         model: network from images to logits.
         optimizer: its update rule.
         loss_fn: see `liverjax.training.losses`.

@@ -58,6 +58,12 @@ def evaluate(
 
     sides = (liver.config.dataset, tumor.config.dataset)
     chosen = tuple(patients) or tuple(name for name in sides[0].test if name in sides[1].test)
+    if not chosen:
+        held = " and ".join(
+            f"the {network.config.stage.value} network {', '.join(side.test) or 'nobody'}"
+            for network, side in zip((liver, tumor), sides, strict=True)
+        )
+        raise SplitError(f"no patient to evaluate: expected one that both hold back, found {held}")
     check_held_out(chosen, sides)
     for network in (liver, tumor):
         check_ancestor(chosen, network.manifest)
@@ -82,10 +88,8 @@ def check_held_out(patients: Sequence[str], sides: Sequence[DatasetConfig]) -> N
         sides: what each network was trained with.
 
     Raises:
-        SplitError: names the patient and the side, or says that there is nobody to score.
+        SplitError: names the patient and the side.
     """
-    if not patients:
-        raise SplitError("no patient to evaluate: the networks hold none back for testing")
     for side in sides:
         check_disjoint({"evaluation": patients, "train": side.train, "validation": side.validation})
 

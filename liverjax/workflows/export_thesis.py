@@ -9,6 +9,8 @@ from liverjax.datasets.ircadb.layout import find_patients
 from liverjax.datasets.ircadb.thesis_export import ExportedPatient, export_patient
 from liverjax.datasets.splits import patient_number, patient_split
 from liverjax.errors import InputError
+from liverjax.io.atomic import make_folder
+from liverjax.io.lock import only_user
 
 # What the notebooks call the folder that they train from.
 TOP = "train"
@@ -28,7 +30,7 @@ def export_thesis(
 
     Raises:
         InputError: a patient is not there, cannot be read, or is in `output` with other content;
-            `output` lies in `manual_dir`.
+            `output` lies in `manual_dir`, or another process writes to it.
         SplitError: a name is not one of a patient.
     """
     if output.resolve().is_relative_to(manual_dir.resolve()):
@@ -45,7 +47,8 @@ def export_thesis(
             f"{', '.join(patient_split(number) for number in found)}"
         )
     bar = tqdm(numbers, desc="export", unit="patient", disable=None)
-    return [export_patient(found[number], output / TOP) for number in bar]
+    with only_user(make_folder(output / TOP)):
+        return [export_patient(found[number], output / TOP) for number in bar]
 
 
 def format_summary(exported: Sequence[ExportedPatient], output: Path) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-import tempfile
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -39,7 +39,8 @@ def evaluate_and_draw(
     `confusion_liver.png`, `confusion_tumor.png`: voxels of all patients together, see
     `PatientScore`.
 
-    Nothing in `output` changes until all is made; figures of an earlier evaluation go then.
+    Nothing in `output` changes until all is made. Then the figures take their places one by one,
+    those of an earlier evaluation go, and `evaluation.json` comes last.
 
     Args:
         networks: both, by stage.
@@ -62,7 +63,7 @@ def evaluate_and_draw(
         for stage in Stage:
             _draw_training(made, runs[stage], stage)
             _draw_confusion(made, scores, stage)
-        write_evaluation(output, scores)
+    write_evaluation(output, scores)
     return scores
 
 
@@ -72,17 +73,22 @@ def _replacing_figures(folder: Path) -> Iterator[Path]:
 
     Files of other names in `folder` stay. Where the block raises, all is as it was.
     """
-    make_folder(folder)
-    with tempfile.TemporaryDirectory(prefix=".", dir=folder) as name:
-        made = Path(name)
+    # One name for all, so that the next evaluation clears away what a killed one left.
+    made = make_folder(folder.parent) / f".unfinished-{folder.name}"
+    shutil.rmtree(made, ignore_errors=True)
+    make_folder(made)
+    try:
         yield made
         # Of a patient who is not scored this time, or of a run that had metrics.
         outdated = {path.name for pattern in _NAMES for path in folder.glob(pattern)}
+        make_folder(folder)
         for path in sorted(made.iterdir()):
             path.replace(folder / path.name)
             outdated.discard(path.name)
         for figure in outdated:
             (folder / figure).unlink()
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _draw_training(folder: Path, run: Path, stage: Stage) -> None:

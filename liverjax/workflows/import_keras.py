@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,9 +74,9 @@ def import_keras(h5: Path, run: Path, config: ExperimentConfig) -> Imported:
     make_folder(run)
     with only_user(run):
         _refuse_other_run(run)
+        write_json(run / FILE_NAME, manifest)
         with open_checkpoints(run) as checkpoints:
             checkpoints.save(_STEP, saved, None)
-        write_json(run / FILE_NAME, manifest)
     return Imported(run / FOLDER / str(_STEP), len(network.layers), network.parameters)
 
 
@@ -118,13 +119,22 @@ def stage_of(h5: Path) -> Stage:
 
 
 def _refuse_other_run(run: Path) -> None:
-    """What lies in the folder is somebody's; a checkpoint that was cut off in writing is not."""
+    """What lies in the folder is somebody's, unless it is an import that was cut off."""
     folder = run / FOLDER
-    there = [run / name for name in (FILE_NAME, "metrics.jsonl") if (run / name).exists()]
+    there = [run / "metrics.jsonl"] if (run / "metrics.jsonl").exists() else []
     if folder.is_dir():
         there += [path for path in folder.iterdir() if is_sealed(path)]
+    if (run / FILE_NAME).exists() and not there and not _is_import(run / FILE_NAME):
+        there = [run / FILE_NAME]
     if there:
         raise InputError(f"{run}: holds a run already ({there[0].name}); give another folder")
+
+
+def _is_import(manifest: Path) -> bool:
+    try:
+        return "source" in json.loads(manifest.read_text())
+    except (ValueError, TypeError):
+        return False
 
 
 def _sha256(path: Path) -> str:

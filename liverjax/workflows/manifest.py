@@ -55,6 +55,7 @@ def begin_run(
     if step is None or not path.exists():
         manifest = describe_run(config, dataset_fingerprint)
         check_ancestor(config.dataset.test, manifest)
+        _warn_of_seen(config.dataset.validation, manifest)
         _write(path, manifest)
         return manifest
     manifest = _read(path)
@@ -93,14 +94,31 @@ def check_ancestor(patients: Sequence[str], manifest: Mapping[str, Any]) -> None
     Raises:
         SplitError: names the patients.
     """
+    seen = _seen(patients, manifest)
+    if seen:
+        raise SplitError(
+            f"{', '.join(seen)}: among the patients of the run that config.init_from names, "
+            "whose weights this network started from; hold out others"
+        )
+
+
+def _warn_of_seen(validation: Sequence[str], manifest: Mapping[str, Any]) -> None:
+    """Selecting on patients that the initial weights have seen is no error, but worth knowing."""
+    seen = _seen(validation, manifest)
+    if seen:
+        _LOGGER.warning(
+            "config.dataset.validation: the initial weights have seen %s, so the validation score "
+            "flatters",
+            ", ".join(seen),
+        )
+
+
+def _seen(patients: Sequence[str], manifest: Mapping[str, Any]) -> list[str]:
+    """Who of `patients` the initial weights of a run have seen."""
     initial = manifest.get("initial")
     if initial and initial["dataset"]["name"] == manifest["dataset"]["name"]:
-        seen = sorted({*patients} & {*initial["patients"]})
-        if seen:
-            raise SplitError(
-                f"{', '.join(seen)}: among the patients of the run that config.init_from names, "
-                "whose weights this network started from; hold out others"
-            )
+        return sorted({*patients} & {*initial["patients"]})
+    return []
 
 
 def _write(path: Path, manifest: dict[str, Any]) -> None:

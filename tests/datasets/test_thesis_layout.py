@@ -2,13 +2,20 @@
 
 import io
 import logging
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from liverjax import input_pipeline
-from liverjax.datasets.ircadb.layout import Layout, find_patients, fingerprint, read_patient
+from liverjax.datasets.ircadb.layout import (
+    Layout,
+    PatientSource,
+    find_patients,
+    fingerprint,
+    read_patient,
+)
 from liverjax.errors import InputError
 from liverjax.workflows.build_dataset import build_dataset
 from tests.io.dicom_files import (
@@ -165,10 +172,20 @@ def test_masks_may_be_one_and_tumour_outside_the_liver_is_dropped(tmp_path):
     np.testing.assert_array_equal(labels, np.where(box(4, 5), 2, np.where(box(2, 3), 1, 0)))
 
 
-def test_patient_3_without_its_tumour_is_refused(tmp_path):
+def test_patient_3_without_its_tumour_is_left_out(tmp_path, caplog):
     blank = thesis_files(3, tumor=np.zeros_like(TUMOR))
+    folder = write_files(tmp_path / "blank", blank)
+    with pytest.raises(InputError, match="no patient of 3D-IRCADb-01 here"):
+        find_patients(folder)
+    write_files(folder, thesis_files(4))
+    caplog.clear()
+    assert list(find_patients(folder)) == [4]
+    (warning,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "left out patient 3: its tumour" in warning
+    assert "experiments.export_thesis" in warning
+    unchecked = PatientSource(3, folder, PurePosixPath(folder.name), Layout.THESIS)
     with pytest.raises(InputError, match=r"expected the tumour of patient 3, .*LABELLED_DICOM"):
-        read_only(write_files(tmp_path / "blank", blank))
+        read_patient(unchecked)
     patient = read_only(write_files(tmp_path / "train", thesis_files(3)))
     np.testing.assert_array_equal(patient.labels, EXPECTED)
 
@@ -206,7 +223,7 @@ def without(prefix):
             FILES | {"masks/merged_livertumors/1.4_image_12.jpg": FILES[JPEG]},
             r"1\.4_image_12\.jpg: expected a slice 1\.4_image_12 in .*patients, found none",
         ),
-        (FILES | {JPEG: FILES[JPEG][:200]}, r"1\.4_image_3\.jpg: not a complete JPEG file"),
+        (FILES | {JPEG: FILES[JPEG][:200]}, r"1\.4_image_3\.jpg: expected a JPEG file"),
         (FILES | {JPEG: b""}, r"1\.4_image_3\.jpg: not a complete JPEG file"),
         (
             FILES | {JPEG: jpeg(np.zeros((5, 6), np.uint8))},

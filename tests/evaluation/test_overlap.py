@@ -3,7 +3,7 @@ import pytest
 
 from liverjax.errors import InputError
 from liverjax.evaluation.confusion import Confusion
-from liverjax.evaluation.overlap import PatientScore, dice, score_patient, volume_ml
+from liverjax.evaluation.overlap import PatientScore, dice, score_patient
 from liverjax.volume import Geometry, Segmentation
 
 GRID = Geometry.from_axes((0.0, 0.0, 0.0), (2.0, 0.5, 0.5))  # voxels of 0.5 mm3
@@ -49,12 +49,6 @@ def test_dice_cases(prediction, reference, expected):
 def test_dice_refuses_other_shapes():
     with pytest.raises(InputError, match=r"\(2,\).*\(3,\)"):
         dice(np.ones(2, bool), np.ones(3, bool))
-
-
-def test_volume_ml():
-    assert volume_ml(np.ones((2, 10, 10), bool), GRID) == pytest.approx(0.1)
-    assert volume_ml(np.zeros((2, 10, 10), bool), GRID) == 0.0
-    assert volume_ml(np.ones((2, 10, 10), bool), UNKNOWN) is None
 
 
 def test_score_counts_tumour_as_liver():

@@ -76,11 +76,11 @@ def test_a_claim_of_a_huge_size_is_refused_before_decoding(height, width):
 @pytest.mark.parametrize("cut", [0, 2, 100, 400, 700])
 def test_a_damaged_file_is_refused_by_name(rng, cut):
     data = encode_mask(rng.random((64, 64)) < 0.5)
-    with pytest.raises(InputError, match=r"in/1\.4_image_0\.jpg: not a complete JPEG file"):
+    with pytest.raises(InputError, match=r"in/1\.4_image_0\.jpg: .*JPEG file"):
         decode_mask(data[:cut], (64, 64), PATH)
 
 
 def test_another_format_is_refused():
     data = saved(np.zeros((16, 16), dtype=np.uint8), "PNG")
-    with pytest.raises(InputError, match="not a complete JPEG file"):
+    with pytest.raises(InputError, match="expected a JPEG file, found another kind"):
         decode_mask(data, (16, 16), PATH)

@@ -120,6 +120,24 @@ def test_a_predicted_liver_takes_the_place_of_the_true_one(rng):
     assert not shown[~liver[0, ..., 0]].any()
 
 
+@pytest.mark.parametrize("method", ResizeFilter)
+@pytest.mark.parametrize("size", [48, 64, 128])
+def test_what_is_found_lies_where_it_was_seen(rng, method, size):
+    """Discs that go to the grid and come back keep their places, on average over many."""
+    rows, columns = np.mgrid[:128, :128]
+    centers = rng.uniform(40, 88, (40, 2))
+    masks = np.stack([(rows - y) ** 2 + (columns - x) ** 2 < 15**2 for y, x in centers])
+    steps = preprocess(Stage.LIVER, method, size)
+    batch = {"image": np.zeros((40, 128, 128, 1), np.int16), "label": masks[..., None] * 1}
+    example, view = steps.to_example(batch), steps.to_grid(batch).view
+    back = steps.to_slices(example.masks[..., 1:].astype(np.float32), view, 128, 128)
+    moved = [
+        np.argwhere(found).mean(0) - np.argwhere(mask).mean(0)
+        for found, mask in zip(np.asarray(back)[..., 0] >= 0.5, masks, strict=True)
+    ]
+    assert np.abs(np.mean(moved, axis=0)).max() < 0.1
+
+
 def test_results_come_back_to_where_they_were(rng):
     hu = random_slices(rng, 1, (128, 96))
     steps = preprocess(Stage.LIVER, ResizeFilter.NEAREST)

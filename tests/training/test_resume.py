@@ -119,7 +119,7 @@ def test_a_folder_in_use_is_refused_and_what_is_no_checkpoint_is_left_alone(begu
     own = begun / "checkpoints" / "mine"
     own.mkdir()
     (own / "notes").write_text("keep")
-    with only_user(begun), pytest.raises(InputError, match="another process is training here"):
+    with only_user(begun), pytest.raises(InputError, match="another process is writing here"):
         fit(toy_config(epochs=3), toy_source(), toy_source(1), begun, {})
     fit(toy_config(epochs=3), toy_source(), toy_source(1), begun, {})
     assert (own / "notes").read_text() == "keep"

@@ -39,16 +39,16 @@ def test_arrays_that_do_not_belong_together_are_refused():
         InMemorySource(images, np.zeros((4, 8, 8, 1), np.uint8), batch_size=5, seed=0)
 
 
-def with_tumor():
+def with_copies(copies=True):
     """Seven slices of which the third shows tumour, with copies."""
     images = np.arange(7, dtype=np.int16)[:, None, None, None] * np.ones((1, 4, 4, 1), np.int16)
     labels = np.zeros_like(images, np.uint8)
     labels[2, 1, 1] = 2
-    return InMemorySource(images, labels, batch_size=4, seed=5, copies=True)
+    return InMemorySource(images, labels, batch_size=4, seed=5, copies=copies)
 
 
 def test_an_epoch_goes_through_the_copies_too():
-    source = with_tumor()
+    source = with_copies()
     assert source.num_slices == 7 + 36
     assert source.steps_per_epoch == 10
     batches = list(source.train_batches(0))
@@ -59,12 +59,14 @@ def test_an_epoch_goes_through_the_copies_too():
     assert len(set(copies[copies > 0])) == (copies > 0).sum() >= 33
     last = list(source.eval_batches())[-1]
     assert last["weight"].tolist() == [1, 1, 1, 0]
-    assert last["copy"][:3].tolist() == [34, 35, 36]
+    assert last["copy"].tolist() == [34, 35, 36, 0]
 
 
 def test_a_source_without_the_copies_asked_for_is_refused(source):
     config = ExperimentConfig(batch_size=3, seed=5)
     check_sources(config, source, None)
+    with pytest.raises(ConfigError, match=r"config\.augment\.copies: the validation source"):
+        check_sources(ExperimentConfig(batch_size=4, seed=5), with_copies(False), with_copies())
     config.augment.copies = True
     with pytest.raises(ConfigError, match=r"config\.augment\.copies: True, but .* with False"):
         check_sources(config, source, None)

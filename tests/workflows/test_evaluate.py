@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import logging
 import shutil
@@ -43,9 +44,17 @@ def test_a_patient_is_held_out_only_if_both_networks_hold_it_out():
     tumor = DatasetConfig(train=("patient02",), test=("patient01",))
     with pytest.raises(SplitError, match="patient02 is in both evaluation and train"):
         check_held_out(("patient02",), (liver, tumor))
-    with pytest.raises(SplitError, match="hold none back"):
-        check_held_out((), (liver, tumor))
     check_held_out(("patient03",), (liver, tumor))
+
+
+def test_nobody_to_score_tells_whom_each_network_holds_back(small_run):
+    workdir, _ = small_run
+    liver, tumor = (load_network(workdir / stage.value, stage) for stage in Stage)
+    other = dataclasses.replace(tumor.config, dataset=DatasetConfig(test=("patient06",)))
+    with pytest.raises(
+        SplitError, match="liver network patient04, patient05 and the tumor network patient06"
+    ):
+        evaluate(liver, tumor._replace(config=other), workdir / "data")
 
 
 def test_means_say_over_how_many_cases_they_are():

@@ -9,6 +9,7 @@ import pytest
 
 from liverjax import input_pipeline
 from liverjax.errors import InputError, SplitError
+from liverjax.io.lock import only_user
 from liverjax.workflows.build_dataset import build_dataset
 from liverjax.workflows.export_thesis import export_thesis, format_summary
 from tests.datasets.tiny_archive import write_patient
@@ -52,6 +53,16 @@ def test_archive_to_layout_to_dataset_gives_the_same_voxels(manual_dir, tmp_path
     # Other files, so another dataset.
     with pytest.raises(InputError, match="changed: patient04, patient17"):
         build_dataset("ircadb", tmp_path / "out", tmp_path / "data" / "manual")
+
+
+def test_two_exports_into_one_folder_do_not_meet(manual_dir, tmp_path):
+    (tmp_path / "out/train").mkdir(parents=True)
+    with (
+        only_user(tmp_path / "out/train"),
+        pytest.raises(InputError, match="another process is writing here"),
+    ):
+        export_thesis(manual_dir, tmp_path / "out")
+    assert len(export_thesis(manual_dir, tmp_path / "out")) == 2
 
 
 def test_chosen_patients_alone_are_exported(manual_dir, tmp_path):

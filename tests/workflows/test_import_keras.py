@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import logging
+import shutil
 
 import h5py
 import jax
@@ -145,17 +146,13 @@ def test_a_run_can_start_from_it_and_not_be_tested_on_its_patients(imported, tmp
 def test_what_lies_in_the_folder_is_left_alone(imported, tmp_path):
     h5, run = imported
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    with pytest.raises(InputError, match=r"holds a run already \(manifest.json\)"):
-        import_keras(h5, run, small_config())
-    (run / "manifest.json").rename(tmp_path / "manifest.json")
     with pytest.raises(InputError, match=r"holds a run already \(0\)"):
         import_keras(h5, run, small_config())
-    (tmp_path / "manifest.json").rename(run / "manifest.json")
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
     (tmp_path / "training").mkdir()
     with (
         only_user(tmp_path / "training"),
-        pytest.raises(InputError, match="another process is training here"),
+        pytest.raises(InputError, match="another process is writing here"),
     ):
         import_keras(h5, tmp_path / "training", small_config())
     assert [path.name for path in (tmp_path / "training").iterdir()] == [".lock"]
@@ -172,8 +169,17 @@ def test_an_import_that_was_cut_off_can_be_repeated(imported, tmp_path):
     half = tmp_path / "run" / "checkpoints" / "0"
     half.mkdir(parents=True)
     (half / "model").write_text("half")
+    shutil.copy(imported[1] / "manifest.json", tmp_path / "run")
     import_keras(imported[0], tmp_path / "run", small_config())
     assert load_model(tmp_path / "run").step == 0
+
+
+@pytest.mark.parametrize("text", ['{"config": {}}', "no JSON"])
+def test_the_manifest_of_a_run_that_was_just_begun_is_left_alone(imported, tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError, match=r"holds a run already \(manifest.json\)"):
+        import_keras(imported[0], tmp_path, small_config())
+    assert (tmp_path / "manifest.json").read_text() == text
 
 
 @pytest.mark.parametrize(

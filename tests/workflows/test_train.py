@@ -4,13 +4,18 @@ import shutil
 
 import pytest
 
+from configs import thesis_liver, thesis_tumor
 from liverjax.checkpoint import load_model
-from liverjax.config import DatasetConfig, Stage
+from liverjax.config import DatasetConfig, ModelConfig, Stage
 from liverjax.errors import CheckpointError, ConfigError, InputError, SplitError
+from liverjax.inference.load import load_network
 from liverjax.io.lock import only_user
+from liverjax.training.log import read_metrics
 from liverjax.training.loop import fit
+from liverjax.workflows.build_dataset import build_dataset
 from liverjax.workflows.manifest import begin_run, check_ancestor
 from liverjax.workflows.train import train
+from tests.datasets.tiny_archive import write_patient
 from tests.small_run import PATIENTS, small_config
 from tests.toy import toy_config, toy_source
 
@@ -78,7 +83,7 @@ def test_a_start_refused_for_another_leaves_its_manifest_alone(small_run, tmp_pa
     shutil.rmtree(tmp_path / "early" / "checkpoints")
     for run in (tmp_path / "run", tmp_path / "early"):
         begun = (run / "manifest.json").read_bytes()
-        with only_user(run), pytest.raises(InputError, match="another process is training here"):
+        with only_user(run), pytest.raises(InputError, match="another process is writing here"):
             train(small_config(Stage.LIVER), workdir / "data", run)
         assert (run / "manifest.json").read_bytes() == begun
 
@@ -130,13 +135,16 @@ def test_initial_weights_must_tell_whom_they_have_seen(small_run, tmp_path):
     assert not (tmp_path / "heir" / "manifest.json").exists()
 
 
-def test_patients_that_the_initial_weights_have_seen_cannot_be_held_out(small_run, tmp_path):
+def test_patients_that_the_initial_weights_have_seen_cannot_be_held_out(
+    small_run, tmp_path, caplog
+):
     workdir, _ = small_run
     known = small_config(Stage.LIVER).dataset
     heir = dataclasses.replace(small_config(Stage.LIVER), init_from=str(workdir / "liver"))
     begin_anew(tmp_path / "heir", heir, workdir)
     manifest = json.loads((tmp_path / "heir" / "manifest.json").read_text())
     assert manifest["initial"]["patients"] == sorted({*known.train, *known.validation})
+    assert f"the initial weights have seen {known.validation[0]}" in caplog.text
     with pytest.raises(SplitError, match=rf"{known.train[0]}: .*config\.init_from"):
         check_ancestor([known.train[0]], manifest)
     swapped = DatasetConfig("ircadb", train=known.test, test=known.train)
@@ -148,3 +156,20 @@ def test_patients_that_the_initial_weights_have_seen_cannot_be_held_out(small_ru
 def begin_anew(run, config, workdir):
     fingerprint = load_model(workdir / "liver").manifest["dataset"]["fingerprint"]
     return begin_run(run, config, fingerprint, step=None, finished=False)
+
+
+@pytest.mark.parametrize("module", [thesis_liver, thesis_tumor])
+def test_the_thesis_sees_every_slice_and_36_copies_of_those_with_tumour(tmp_path, module):
+    write_patient(tmp_path / "manual", 4, depth=6)
+    write_patient(tmp_path / "manual", 17)
+    build_dataset("ircadb", tmp_path / "manual", tmp_path / "data")
+    config = module.get_config()
+    config.epochs = 1
+    config.dataset = DatasetConfig(train=("patient04",), validation=("patient17",))
+    config.preprocess = dataclasses.replace(config.preprocess, size=16)
+    config.model = ModelConfig(features=(4, 4))
+    train(config, tmp_path / "data", tmp_path / "run")
+    (record,) = read_metrics(tmp_path / "run")
+    assert record["step"] == (6 + 36) // config.batch_size
+    assert record["learning_rate"] == pytest.approx(1e-3)
+    assert load_network(tmp_path / "run", config.stage).config == config

@@ -73,7 +73,8 @@ def find_patients(root: Path) -> dict[int, PatientSource]:
 
     Returns:
         By number, in order. A patient that lies there twice, such as packed and extracted, is
-        taken once, and only then are files compared.
+        taken once, and only then are files compared. Left out, with a warning, is patient 3 where
+        the thesis' folders have no tumour of it: see `_shows_its_tumor`.
 
     Raises:
         InputError: nothing was found; a patient lies there twice with different files; an
@@ -82,7 +83,8 @@ def find_patients(root: Path) -> dict[int, PatientSource]:
     found: dict[int, list[PatientSource]] = defaultdict(list)
     with open_tree(root) as tree:
         for source in _search(root, tree, _MAX_DEPTH):
-            found[source.number].append(source)
+            if _shows_its_tumor(source):
+                found[source.number].append(source)
         if not found:
             raise InputError(f"{root}: no patient of 3D-IRCADb-01 here; {_EXPECTED}")
     return {number: _agreed(sources) for number, sources in sorted(found.items())}
@@ -160,6 +162,27 @@ def _search(root: Path, folder: Folder, depth: int) -> Iterator[PatientSource]:
     for below in folders:
         if depth > 0 and (not below.is_archive or _PACKED.fullmatch(below.name)):
             yield from _search(root, below, depth - 1)
+
+
+def _shows_its_tumor(source: PatientSource) -> bool:
+    """False for patient 3 without a tumour, as the thesis' notebooks lay it out.
+
+    They merge MASKS_DICOM alone, and this patient's tumour is in LABELLED_DICOM: read as it is, the
+    patient would teach that a tumour is none.
+    """
+    if source.layout is not Layout.THESIS or source.number != archive_layout.LABELLED_PATIENT:
+        return True
+    with open_parts(source) as parts:
+        series = read_ct(parts.ct)
+        shown = any(read_structure(p._replace(blank=None), series).any() for p in parts.tumors)
+    if not shown:
+        _LOGGER.warning(
+            "%s: left out patient %d: its tumour, which the download has in LABELLED_DICOM, is not "
+            "among the masks; `python -m experiments.export_thesis` lays it out with it",
+            source.path,
+            source.number,
+        )
+    return shown
 
 
 def _tell_of_copies(folder: Folder, slices: thesis_layout.Slices) -> None:

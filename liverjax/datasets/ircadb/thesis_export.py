@@ -203,7 +203,10 @@ def _equal(file: Path, data: bytes, shape: tuple[int, ...]) -> bool:
     if old == data or file.suffix != TUMOR_SUFFIX:
         return old == data
     path = PurePosixPath(file)
-    return bool((decode_mask(old, shape, path) == decode_mask(data, shape, path)).all())
+    try:
+        return bool((decode_mask(old, shape, path) == decode_mask(data, shape, path)).all())
+    except InputError:  # damaged, or of another size
+        return False
 
 
 def _differs(path: Path, number: int) -> InputError:

@@ -146,7 +146,7 @@ def _with_oddities(what: str, config: Mapping[str, Any], **plain: tuple[Any, ...
 def _conv(config: Mapping[str, Any]) -> str:
     return _with_oddities(
         convolution(config["filters"], config["kernel_size"], config["strides"]),
-        config,
+        {"padding": "valid"} | dict(config),  # Keras' default
         padding=("same",),
         data_format=("channels_last", None),
         dilation_rate=([1, 1],),

@@ -25,7 +25,9 @@ from liverjax.errors import InputError
 Shape = tuple[int, ...]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_MOST_NAMES = 2_000
+# Of the thesis' network there are 146 layers, with 7 weights at most in any.
+_MOST_LAYERS = 2_000
+_MOST_WEIGHTS = 2_000
 # A compressed dataset is unpacked in pieces; the largest of the thesis' fits into one of these.
 _MOST_CHUNK = 2**22
 
@@ -70,17 +72,14 @@ def open_keras(path: Path) -> Iterator[KerasFile]:
         with _reading(path):
             root = _follow(file, "model_weights") if "model_weights" in file else file
             names = _strings(root, "layer_names") if isinstance(root, h5py.Group) else None
-            layers = [] if names is None else [_layers(root, name) for name in names]
+            layers = [] if names is None else _read_layers(root, names)
             model_config = _json(file, "model_config")
         if names is None:
             raise InputError(
                 f"{path}: an HDF5 file without the attribute layer_names; expected one that Keras "
                 "wrote by Model.save or Model.save_weights in its legacy .h5 layout"
             )
-        flat = tuple(itertools.chain.from_iterable(layers))
-        if len({layer.name for layer in flat}) < len(flat):
-            raise InputError(f"{path}: damaged: two of its layers have the same name")
-        yield KerasFile(path, flat, model_config)
+        yield KerasFile(path, tuple(layers), model_config)
 
 
 def read_array(path: Path, dataset: h5py.Dataset) -> np.ndarray:
@@ -137,6 +136,27 @@ def _follow(group: h5py.Group, name: str) -> Any:
     return found
 
 
+def _read_layers(root: h5py.Group, names: list[str]) -> list[StoredLayer]:
+    """All layers; a file that lists more than any network has, or one twice, is not gone through.
+
+    Every dataset stays open, so their number is bounded over the whole file: links may lead to
+    one group again and again.
+    """
+    found: list[StoredLayer] = []
+    seen: set[str] = set()
+    weights = 0
+    for name in names:
+        for layer in _layers(root, name):
+            if layer.name in seen:
+                raise ValueError("two of its layers have the same name")
+            seen.add(layer.name)
+            found.append(layer)
+            weights += len(layer.weights)
+        if weights > _MOST_WEIGHTS:
+            raise ValueError(f"{root.name} holds more than {_MOST_WEIGHTS} weights")
+    return found
+
+
 def _layers(root: h5py.Group, name: str) -> list[StoredLayer]:
     """A layer; or those inside of it, where a network was used as a layer of another one."""
     group = _follow(root, name)
@@ -178,7 +198,7 @@ def _strings(group: h5py.Group, name: str) -> list[str] | None:
     found: list[str] = []
     for key in keys:
         size = math.prod(group.attrs.get_id(key).shape or (0,))
-        if size + len(found) > _MOST_NAMES:
+        if size + len(found) > _MOST_LAYERS:
             raise ValueError(f"attribute {key} of {group.name} lists {size} names")
         found += (
             [_text(item) for item in np.asarray(group.attrs[key]).ravel().tolist()] if size else []

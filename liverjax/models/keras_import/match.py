@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,13 @@ _FOREIGN = re.compile(
     r"softmax|multiply|subtract|average|maximum|minimum|dot|reshape|permute|flatten|"
     r"(zero_padding|cropping)2d|gaussian_noise|conv2d_transpose)"
 )
+# Layers without weights that it has, by the names that Keras gives them, also behind a prefix.
+_PLAIN_NAMES = {
+    "Activation": ("activation", "re_lu"),
+    "Add": ("add",),
+    "Concatenate": ("concatenate",),
+    "UpSampling2D": ("up_sampling2d",),
+}
 
 
 def match_graph(path: Path, expected: Sequence[Node], found: Sequence[Node]) -> dict[str, str]:
@@ -50,7 +58,9 @@ def match_graph(path: Path, expected: Sequence[Node], found: Sequence[Node]) -> 
         near.sort(key=lambda other: (other.kind != node.kind, other.kind in others))
         chosen = next((other for other in near if _same(wanted, other)), None)
         if chosen is None:
-            chosen = near[0] if near else None
+            # Where nothing gets all of these inputs, what gets one of them tells what is amiss.
+            part = [other for other in free.values() if {*other.inbound} & {*wanted.inbound}]
+            chosen = next(iter([*near, *part]), None)
             lines.append(_difference(node.name, _text(wanted), chosen))
         if chosen is not None and chosen.kind == node.kind:
             names[node.name] = chosen.name
@@ -103,7 +113,8 @@ def match_order(file: KerasFile, expected: Sequence[Node]) -> dict[str, str]:
     them as they are made; as the file lists them, by their distance from the output, where a
     block's shortcut convolution stands between those of the main path; or as the file lists them,
     as they were made. The shapes tell which, and the batch norms are in the same order in all.
-    What has no weights cannot be seen, apart from names that tell of layers the network lacks.
+    What has no weights is seen by its name alone, where that is one that Keras gives: layers that
+    the network lacks, or another number of those that it has. How they are joined stays unknown.
 
     Returns:
         The file's name for each expected name.
@@ -126,11 +137,25 @@ def match_order(file: KerasFile, expected: Sequence[Node]) -> dict[str, str]:
     tries = [_align(by_depth, listed), _align(made, listed)]
     if numbered is not None:
         tries.insert(0, _align(made, numbered))
-    for attempt in tries:
-        if not attempt.lines:
-            return attempt.names
     best = min(tries, key=lambda attempt: len(attempt.lines))
-    raise _other(file.path, best.lines)
+    lines = best.lines or _other_counts(file, expected)
+    if lines:
+        raise _other(file.path, lines)
+    return best.names
+
+
+def _other_counts(file: KerasFile, expected: Sequence[Node]) -> list[str]:
+    """A line for each kind of layer without weights of which there are more or fewer."""
+    stems = Counter(_stem_and_number(layer.name)[0] for layer in file.layers if not layer.weights)
+    kinds = Counter(node.kind for node in expected)
+    lines = []
+    for kind, names in _PLAIN_NAMES.items():
+        found = sum(count for stem, count in stems.items() if stem.endswith(names))
+        # The last activation may be that of the last convolution, and is no layer then.
+        least = kinds[kind] - (kind == "Activation")
+        if found and not least <= found <= kinds[kind]:
+            lines.append(f"expected {kinds[kind]} layers {names[0]}, found {found}")
+    return lines
 
 
 class _Alignment(NamedTuple):

@@ -23,7 +23,8 @@ def make_network(features=THESIS, size=64, channels=3, seed=0, **variant):
     """A functional model, its layers created in the order of the notebook, all weights random.
 
     Variants, each one another network: `pool`, `swap` (skip before up), `bridge` (number of
-    blocks), `bias`, `epsilon`, `sigmoid`, `wrong_skips`, `lambda_layer`, `dropout`.
+    blocks), `bias`, `epsilon`, `sigmoid`, `wrong_skips`, `lambda_layer`, `dropout`,
+    `shortcut_relu`.
     Spellings of the same: `relu_layer`, `sigmoid_layer`, `shortcut_first`.
     """
     import keras
@@ -50,7 +51,8 @@ def make_network(features=THESIS, size=64, channels=3, seed=0, **variant):
         return conv(x, filters, 3, stride)
 
     def shortcut(x, filters, stride=1):
-        return norm(conv(x, filters, 1, stride))
+        x = norm(conv(x, filters, 1, stride))
+        return layers.Activation("relu")(x) if has("shortcut_relu") else x
 
     def residual_block(x, filters, stride=1):
         if has("shortcut_first"):

@@ -71,6 +71,7 @@ def test_a_difference_tells_what_is_there_in_its_place(small):
         ({"lambda_layer": True}, "expected no such layer, found lambda"),
         ({"bias": False}, "stem_conv: expected kernel 3x3x3x4, bias 4, found conv2d"),
         ({"channels": 1}, "stem_conv: expected kernel 3x3x3x4, bias 4, found conv2d"),
+        ({"shortcut_relu": True}, "expected 12 layers activation, found 16"),
     ],
 )
 def test_weights_of_another_architecture_are_refused(variant, differs, small, tmp_path):
@@ -78,6 +79,12 @@ def test_weights_of_another_architecture_are_refused(variant, differs, small, tm
     lines = refusal(path).splitlines()
     assert 2 <= len(lines) <= 5
     assert any(differs in line for line in lines[1:])
+
+
+def test_a_layer_in_between_is_named(small):
+    text = refusal(small(shortcut_relu=True))
+    assert "stem/add: expected Add after" in text
+    assert "found activation" in text
 
 
 def test_a_lambda_layer_is_refused_and_not_run(small):
@@ -249,3 +256,18 @@ def test_surplus_and_missing_weights_of_a_whole_model_are_refused(small, tmp_pat
     with h5py.File(path, "a") as file:
         file["model_weights"].attrs["layer_names"] = names * 100
     assert "names" in refusal(path)
+
+
+def test_a_file_of_links_that_multiply_is_not_gone_through(tmp_path):
+    path = tmp_path / "links.h5"
+    with h5py.File(path, "w") as file:
+        file["kernel"] = np.zeros(1, np.float32)
+        group = file.create_group("layer0")
+        names = [f"weight{number}" for number in range(1500)]
+        for name in names:
+            group[name] = file["kernel"]
+        group.attrs["weight_names"] = names
+        for number in range(1, 200):
+            file[f"layer{number}"] = group
+        file.attrs["layer_names"] = [f"layer{number}" for number in range(200)]
+    assert "more than 2000 weights" in refusal(path)
