@@ -1,13 +1,7 @@
 """The thesis' residual U-Net on 3D-IRCADb-01, stage one: the liver."""
 
-from liverjax.config import (
-    DatasetConfig,
-    ExperimentConfig,
-    ModelConfig,
-    Network,
-    OptimizerConfig,
-    Stage,
-)
+from liverjax.choices import Network, Stage
+from liverjax.config import DatasetConfig, ExperimentConfig, ModelConfig, OptimizerConfig
 from liverjax.datasets.splits import hold_out
 
 

@@ -1,13 +1,12 @@
 """A ResUNet of half the width at half the resolution: learns phantoms in minutes on two cores."""
 
+from liverjax.choices import Network, Stage
 from liverjax.config import (
     DatasetConfig,
     ExperimentConfig,
     ModelConfig,
-    Network,
     OptimizerConfig,
     PreprocessConfig,
-    Stage,
 )
 from liverjax.datasets.splits import hold_out
 

@@ -1,14 +1,8 @@
 """A small tumour U-Net: learns phantoms in minutes on two cores."""
 
 from configs.quickstart_liver import phantoms
-from liverjax.config import (
-    ExperimentConfig,
-    ModelConfig,
-    Network,
-    OptimizerConfig,
-    PreprocessConfig,
-    Stage,
-)
+from liverjax.choices import Network, Stage
+from liverjax.config import ExperimentConfig, ModelConfig, OptimizerConfig, PreprocessConfig
 
 
 def get_config() -> ExperimentConfig:

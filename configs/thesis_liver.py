@@ -20,18 +20,13 @@ What the notebook does otherwise, and why it is not repeated:
 """
 
 from configs.liver_resunet import patients
+from liverjax.choices import Loss, Network, Recipe, ResizeFilter, Schedule, Stage
 from liverjax.config import (
     AugmentConfig,
     ExperimentConfig,
-    Loss,
     ModelConfig,
-    Network,
     OptimizerConfig,
     PreprocessConfig,
-    Recipe,
-    ResizeFilter,
-    Schedule,
-    Stage,
 )
 
 

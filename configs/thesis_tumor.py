@@ -9,7 +9,8 @@ file is after 50 epochs and one after 100: `--config.epochs=100`.
 import dataclasses
 
 from configs import thesis_liver
-from liverjax.config import ExperimentConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import ExperimentConfig
 
 
 def get_config() -> ExperimentConfig:

@@ -1,14 +1,8 @@
 """A U-Net on crops of the liver in 3D-IRCADb-01, stage two: the tumours."""
 
 from configs.liver_resunet import patients
-from liverjax.config import (
-    ExperimentConfig,
-    ModelConfig,
-    Network,
-    OptimizerConfig,
-    PreprocessConfig,
-    Stage,
-)
+from liverjax.choices import Network, Stage
+from liverjax.config import ExperimentConfig, ModelConfig, OptimizerConfig, PreprocessConfig
 
 
 def get_config() -> ExperimentConfig:

@@ -12,7 +12,7 @@ from liverjax.benchmark import suite
 from liverjax.benchmark.machine import describe_machine, share_machine
 from liverjax.benchmark.report import format_comparison, write_json
 from liverjax.benchmark.settings import Settings, TorchMode
-from liverjax.config import Precision
+from liverjax.choices import Precision
 
 _DEFAULT = Settings()
 _ONLY = flags.DEFINE_list("only", [], f"Some of {', '.join(suite.BENCHMARKS)}; else all.")

@@ -6,7 +6,7 @@ python -m experiments.evaluate --liver=DIR --tumor=DIR --output=DIR
 from absl import flags
 
 from experiments import app
-from liverjax.config import Stage
+from liverjax.choices import Stage
 from liverjax.inference.load import load_network
 from liverjax.workflows import evaluate, figures
 

@@ -10,7 +10,7 @@ from absl import flags
 
 from configs import thesis_liver, thesis_tumor
 from experiments import app
-from liverjax.config import ResizeFilter, Stage
+from liverjax.choices import ResizeFilter, Stage
 from liverjax.workflows import import_keras
 
 _H5 = flags.DEFINE_string("h5", None, "File that Keras wrote.", required=True)

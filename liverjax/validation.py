@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from liverjax.config import AugmentConfig, ExperimentConfig, PreprocessConfig, Recipe
+from liverjax.choices import Recipe
+from liverjax.config import AugmentConfig, ExperimentConfig, PreprocessConfig
 from liverjax.config_json import from_dict, to_dict
 from liverjax.errors import ConfigError
 

@@ -17,6 +17,14 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 
 
+def pytest_collection_modifyitems(items):
+    """With several workers: a file goes to one, and all that build on the small run to the same."""
+    shared = {item.path for item in items if "small_run" in item.fixturenames}
+    for item in items:
+        group = "small_run" if item.path in shared else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compilation_cache(tmp_path_factory):
     """What one test has compiled, others and the commands they start need not compile again."""

@@ -3,7 +3,8 @@
 import dataclasses
 
 from configs import quickstart_liver, quickstart_tumor
-from liverjax.config import DatasetConfig, ModelConfig, Network, Stage
+from liverjax.choices import Network, Stage
+from liverjax.config import DatasetConfig, ModelConfig
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.workflows.quickstart import quickstart
 

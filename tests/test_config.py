@@ -5,7 +5,8 @@ import pytest
 
 from configs import thesis_liver
 from liverjax import config_json
-from liverjax.config import ExperimentConfig, Loss, ModelConfig, Network, ResizeFilter, Stage
+from liverjax.choices import Loss, Network, ResizeFilter, Stage
+from liverjax.config import ExperimentConfig, ModelConfig
 from liverjax.errors import ConfigError
 from liverjax.validation import validate
 

@@ -8,7 +8,7 @@ from configs import (
     thesis_tumor,
     tumor_unet,
 )
-from liverjax.config import Loss, Recipe, Schedule, Stage
+from liverjax.choices import Loss, Recipe, Schedule, Stage
 from liverjax.datasets.splits import check_disjoint
 from liverjax.validation import validate
 

@@ -17,6 +17,7 @@ LAYERS = (
     "volume",
     "batch",
     "components",
+    "choices",
     "config",
     "config_json",
     "validation",

@@ -20,7 +20,7 @@ else:
 
 import numpy as np
 import liverjax
-from liverjax.config import Stage
+from liverjax.choices import Stage
 from liverjax.training.loop import fit
 from tests.toy import toy_config, toy_slices, toy_source
 

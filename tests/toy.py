@@ -2,14 +2,13 @@
 
 import numpy as np
 
+from liverjax.choices import Network, Stage
 from liverjax.config import (
     AugmentConfig,
     ExperimentConfig,
     ModelConfig,
-    Network,
     OptimizerConfig,
     PreprocessConfig,
-    Stage,
 )
 from liverjax.training.sources import InMemorySource
 

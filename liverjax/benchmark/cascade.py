@@ -16,14 +16,8 @@ from liverjax.benchmark.settings import Settings, name_of
 from liverjax.benchmark.timing import Contender, interleave
 from liverjax.benchmark.workload import Scan, load_scan
 from liverjax.checkpoint import Saved, open_checkpoints
-from liverjax.config import (
-    ExperimentConfig,
-    ModelConfig,
-    Network,
-    Precision,
-    PreprocessConfig,
-    Stage,
-)
+from liverjax.choices import Network, Precision, Stage
+from liverjax.config import ExperimentConfig, ModelConfig, PreprocessConfig
 from liverjax.config_json import to_dict
 from liverjax.errors import BenchmarkError
 from liverjax.evaluation.overlap import dice

@@ -10,7 +10,7 @@ from liverjax.benchmark.settings import Settings, name_of
 from liverjax.benchmark.timing import Contender, interleave
 from liverjax.benchmark.train_step import roofline
 from liverjax.benchmark.workload import Problem, network_problem
-from liverjax.config import Precision
+from liverjax.choices import Precision
 from liverjax.models.build import logits_of
 
 NAME = "inference"

@@ -4,7 +4,8 @@ import dataclasses
 import enum
 from pathlib import Path
 
-from liverjax.config import ModelConfig, Precision
+from liverjax.choices import Precision
+from liverjax.config import ModelConfig
 
 
 class TorchMode(enum.Enum):

@@ -15,7 +15,8 @@ from liverjax.benchmark.machine import cores
 from liverjax.benchmark.settings import TorchMode
 from liverjax.benchmark.torch_resunet import TorchResUNet
 from liverjax.benchmark.torch_unet import TorchUNet
-from liverjax.config import ModelConfig, Network
+from liverjax.choices import Network
+from liverjax.config import ModelConfig
 from liverjax.errors import BenchmarkError
 
 _NAMES = {

@@ -15,7 +15,8 @@ from liverjax.benchmark.flops import count_flops, training_flops
 from liverjax.benchmark.settings import Settings, name_of
 from liverjax.benchmark.timing import Contender, Timing, interleave, spread
 from liverjax.benchmark.workload import Problem, network_problem
-from liverjax.config import OptimizerConfig, Precision
+from liverjax.choices import Precision
+from liverjax.config import OptimizerConfig
 from liverjax.models.build import logits_of
 from liverjax.training.losses import dice_cross_entropy
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from liverjax.choices import Stage
 from liverjax.components import bounding_box
-from liverjax.config import Stage
 from liverjax.errors import InputError
 from liverjax.evaluation.overlap import dice
 from liverjax.inference.postprocess import largest_component

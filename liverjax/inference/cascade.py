@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from liverjax.config import Stage
+from liverjax.choices import Stage
 from liverjax.inference.load import LoadedNetwork, load_network
 from liverjax.inference.postprocess import find_liver, find_tumor
 from liverjax.inference.predict import predict_volume

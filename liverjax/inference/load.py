@@ -9,7 +9,8 @@ import jax
 from flax import linen as nn
 
 from liverjax.checkpoint import load_model, mismatches
-from liverjax.config import ExperimentConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict
 from liverjax.errors import CheckpointError, ConfigError
 from liverjax.models.build import build, logits_of

@@ -7,8 +7,8 @@ piece: a thin lobe that runs obliquely through thick slices must not be cut off.
 
 import numpy as np
 
+from liverjax.choices import Recipe
 from liverjax.components import bounding_box, component_sizes, label_components
-from liverjax.config import Recipe
 from liverjax.errors import InputError
 
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from liverjax.config import ModelConfig, Network, Precision
+from liverjax.choices import Network, Precision
+from liverjax.config import ModelConfig
 from liverjax.errors import ConfigError
 from liverjax.models.resunet import ResUNet
 from liverjax.models.unet import UNet

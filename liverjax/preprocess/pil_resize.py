@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from liverjax.config import ResizeFilter
+from liverjax.choices import ResizeFilter
 
 _SUPPORT = 2.0  # pixels that the cubic kernel reaches to each side
 _CUBIC = -0.5  # Keys' parameter (Keys 1981, IEEE TASSP 29) as PIL has it

@@ -5,7 +5,8 @@ from functools import partial
 import jax.numpy as jnp
 
 from liverjax.batch import DeviceBatch
-from liverjax.config import PreprocessConfig, Recipe, Stage
+from liverjax.choices import Recipe, Stage
+from liverjax.config import PreprocessConfig
 from liverjax.labels import liver_mask, tumor_mask
 from liverjax.preprocess import resize
 from liverjax.preprocess.grid import Example, GridRecipe, Preprocess

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from liverjax.batch import DeviceBatch
-from liverjax.config import PreprocessConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import PreprocessConfig
 from liverjax.preprocess.equalize import LEVELS, count, equalized_levels
 from liverjax.preprocess.grid import Grid, GridRecipe, given_liver
 from liverjax.preprocess.pil_resize import offset, pil_resize

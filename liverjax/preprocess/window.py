@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from liverjax.batch import DeviceBatch
-from liverjax.config import PreprocessConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import PreprocessConfig
 from liverjax.preprocess import resize, roi
 from liverjax.preprocess.grid import Grid, GridRecipe, given_liver
 

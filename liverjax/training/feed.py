@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from liverjax.batch import HostBatch
-from liverjax.config import ExperimentConfig, Feed, PreprocessConfig
+from liverjax.choices import Feed
+from liverjax.config import ExperimentConfig, PreprocessConfig
 from liverjax.training.devices import Devices, as_in_first_process, put_batch
 from liverjax.training.metrics import Sums
 from liverjax.training.prefetch import prefetch

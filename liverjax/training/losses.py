@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from liverjax.config import Loss
+from liverjax.choices import Loss
 
 LossFn = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from liverjax.config import OptimizerConfig, Schedule
+from liverjax.choices import Schedule
+from liverjax.config import OptimizerConfig
 
 
 def build_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from liverjax.config import Stage
+from liverjax.choices import Stage
 from liverjax.evaluation.confusion import pool
 from liverjax.evaluation.overlap import PatientScore
 from liverjax.inference.load import LoadedNetwork

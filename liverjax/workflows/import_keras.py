@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from liverjax.checkpoint import FOLDER, Saved, open_checkpoints
-from liverjax.config import ExperimentConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import ExperimentConfig
 from liverjax.config_json import to_dict
 from liverjax.errors import InputError, SplitError
 from liverjax.io.atomic import make_folder, write_json

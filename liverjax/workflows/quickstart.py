@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from liverjax.config import DatasetConfig, ExperimentConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import DatasetConfig, ExperimentConfig
 from liverjax.datasets.ircadb.layout import find_patients, read_patient
 from liverjax.datasets.phantom.archive import write_phantom_archive
 from liverjax.datasets.phantom.patient import PhantomSpec

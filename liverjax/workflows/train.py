@@ -3,7 +3,8 @@
 from functools import partial
 from pathlib import Path
 
-from liverjax.config import ExperimentConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import ExperimentConfig
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import SplitError
 from liverjax.training.devices import check_same_everywhere, share_of_batches

@@ -7,7 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from liverjax.config import Stage
+from liverjax.choices import Stage
 from liverjax.datasets.phantom.archive import write_phantom_archive
 from liverjax.datasets.phantom.lesions import has_tumor
 from liverjax.datasets.phantom.patient import PhantomSpec

@@ -223,8 +223,8 @@ def without(prefix):
             FILES | {"masks/merged_livertumors/1.4_image_12.jpg": FILES[JPEG]},
             r"1\.4_image_12\.jpg: expected a slice 1\.4_image_12 in .*patients, found none",
         ),
-        (FILES | {JPEG: FILES[JPEG][:200]}, r"1\.4_image_3\.jpg: expected a JPEG file"),
-        (FILES | {JPEG: b""}, r"1\.4_image_3\.jpg: not a complete JPEG file"),
+        (FILES | {JPEG: FILES[JPEG][:200]}, r"1\.4_image_3\.jpg: not a complete JPEG file"),
+        (FILES | {JPEG: b""}, r"1\.4_image_3\.jpg: expected a JPEG file"),
         (
             FILES | {JPEG: jpeg(np.zeros((5, 6), np.uint8))},
             r"1\.4_image_3\.jpg: expected 6 x 5 pixels as in the CT, found 5 x 6",

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from liverjax.config import Stage
+from liverjax.choices import Stage
 from liverjax.errors import InputError
 from liverjax.evaluation.threshold_baseline import threshold_baseline
 from liverjax.labels import Label

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from liverjax.config import Stage
+from liverjax.choices import Stage
 from liverjax.errors import CheckpointError
 from liverjax.evaluation.overlap import dice
 from liverjax.inference.cascade import load_cascade

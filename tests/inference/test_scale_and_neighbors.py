@@ -10,7 +10,8 @@ import pytest
 from flax import linen as nn
 
 from liverjax.checkpoint import Saved, open_checkpoints
-from liverjax.config import ExperimentConfig, PreprocessConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import ExperimentConfig, PreprocessConfig
 from liverjax.config_json import to_dict
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import bind_network, load_network

@@ -4,14 +4,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from liverjax.config import (
-    ExperimentConfig,
-    ModelConfig,
-    PreprocessConfig,
-    Recipe,
-    ResizeFilter,
-    Stage,
-)
+from liverjax.choices import Recipe, ResizeFilter, Stage
+from liverjax.config import ExperimentConfig, ModelConfig, PreprocessConfig
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import bind_network
 from liverjax.models.build import build, logits_of

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from liverjax.config import ResizeFilter
+from liverjax.choices import ResizeFilter
 from liverjax.preprocess.pil_resize import nearest_pixels, pil_resize
 
 PIL_FILTERS = {

@@ -2,7 +2,8 @@ import jax
 import numpy as np
 import pytest
 
-from liverjax.config import PreprocessConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import PreprocessConfig
 from liverjax.preprocess import resize, roi
 from liverjax.preprocess.stages import build_preprocess
 from liverjax.preprocess.window import AIR_HU

@@ -2,7 +2,8 @@ import jax
 import numpy as np
 import pytest
 
-from liverjax.config import PreprocessConfig, Recipe, ResizeFilter, Stage
+from liverjax.choices import Recipe, ResizeFilter, Stage
+from liverjax.config import PreprocessConfig
 from liverjax.datasets.ircadb.layout import find_patients, read_patient
 from liverjax.preprocess.stages import build_preprocess
 from liverjax.preprocess.thesis import normalize

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from liverjax.config import Feed
+from liverjax.choices import Feed
 from liverjax.training.log import read_metrics
 from tests.conftest import ROOT
 from tests.training.toy_run import POINTS

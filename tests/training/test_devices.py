@@ -8,7 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from liverjax.config import OptimizerConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import OptimizerConfig
 from liverjax.errors import ConfigError
 from liverjax.training import devices
 from liverjax.training.log import read_metrics

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from configs import thesis_liver
-from liverjax.config import Feed, PreprocessConfig, Stage
+from liverjax.choices import Feed, Stage
+from liverjax.config import PreprocessConfig
 from liverjax.training import feed as feed_module
 from liverjax.training import resident
 from liverjax.training.devices import all_devices

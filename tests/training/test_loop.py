@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from liverjax.checkpoint import load_model
-from liverjax.config import Feed, Stage
+from liverjax.choices import Feed, Stage
 from liverjax.errors import ConfigError, InputError, TrainingError
 from liverjax.io.lock import only_user
 from liverjax.training.log import MetricLog, read_metrics

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from liverjax.config import Loss
+from liverjax.choices import Loss
 from liverjax.training.losses import build_loss, cross_entropy, over_levels, soft_dice
 from liverjax.training.metrics import accumulate, batch_sums, summarize
 

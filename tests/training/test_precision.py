@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from liverjax.config import Precision, Stage
+from liverjax.choices import Precision, Stage
 from liverjax.training.log import read_metrics
 from liverjax.training.loop import fit
 from tests.toy import toy_config, toy_source

@@ -15,7 +15,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from liverjax.checkpoint import load_model
-from liverjax.config import Feed, Stage
+from liverjax.choices import Feed, Stage
 from liverjax.errors import CheckpointError, InputError, StoppedError, TrainingError
 from liverjax.io import seal
 from liverjax.io.lock import only_user

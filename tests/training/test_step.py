@@ -7,7 +7,8 @@ import optax
 import pytest
 
 from configs import thesis_liver
-from liverjax.config import Loss, OptimizerConfig, Schedule, Stage
+from liverjax.choices import Loss, Schedule, Stage
+from liverjax.config import OptimizerConfig
 from liverjax.training.optimizer import build_optimizer, build_schedule
 from liverjax.training.program import build_program
 from liverjax.training.state import TrainState

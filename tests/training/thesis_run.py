@@ -16,7 +16,7 @@ import numpy as np
 
 from configs import thesis_liver, thesis_tumor
 from experiments.app import show_progress
-from liverjax.config import Stage
+from liverjax.choices import Stage
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.phantom.phantom import make_phantom
 from liverjax.labels import merge_masks

@@ -16,7 +16,8 @@ import jax
 import numpy as np
 
 from liverjax.checkpoint import Checkpoints, open_checkpoints
-from liverjax.config import ExperimentConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict, to_dict
 from liverjax.errors import LiverjaxError
 from liverjax.training import loop

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from liverjax.config import DatasetConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import DatasetConfig
 from liverjax.errors import InputError, SplitError
 from liverjax.evaluation.confusion import Confusion, pool
 from liverjax.evaluation.overlap import PatientScore

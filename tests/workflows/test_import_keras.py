@@ -10,7 +10,8 @@ import pytest
 
 from configs import thesis_liver
 from liverjax.checkpoint import load_model, open_checkpoints
-from liverjax.config import DatasetConfig, ModelConfig, Stage
+from liverjax.choices import Stage
+from liverjax.config import DatasetConfig, ModelConfig
 from liverjax.errors import CheckpointError, InputError, SplitError
 from liverjax.inference.load import load_network
 from liverjax.io.lock import only_user
