@@ -17,6 +17,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """With several workers: a file goes to one, and all that build on the small run to the same."""
     shared = {item.path for item in items if "small_run" in item.fixturenames}
