@@ -17,13 +17,19 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(optionalhook=True)  # of xdist
+def pytest_xdist_make_scheduler(config, log):
     """With several workers: a file goes to one, and all that build on the small run to the same."""
-    shared = {item.path for item in items if "small_run" in item.fixturenames}
-    for item in items:
-        group = "small_run" if item.path in shared else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        """Deals out files, and those that share the small run as if they were one."""
+
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return "small_run" if "small_run" in (ROOT / path).read_text() else path
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
