@@ -6,6 +6,7 @@ How they look is the matter of `liverjax.training.augment.copies`.
 import numpy as np
 
 # A copy's number: 0 is the slice itself, 1 the mirrored one, 2 and up are turned by these degrees.
+# Along which axis the thesis mirrored is not on record; here left and right change places.
 MIRRORED = 1
 FIRST_TURNED = 2
 TURNS_DEG = tuple(range(10, 360, 10))

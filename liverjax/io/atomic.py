@@ -3,6 +3,7 @@
 import contextlib
 import json
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,24 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """An empty folder for files that are to be moved on together, gone when the block ends.
+
+    What a run that was killed left in it goes first. Its name should begin with a dot, for readers
+    to pass over it. The folder above it must be writable, and is made where it is absent.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    make_folder(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_folder(path: Path) -> Path:

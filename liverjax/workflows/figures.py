@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from liverjax.choices import Stage
 from liverjax.evaluation.confusion import pool
 from liverjax.evaluation.overlap import PatientScore
 from liverjax.inference.load import LoadedNetwork
-from liverjax.io.atomic import make_folder
+from liverjax.io.atomic import make_folder, staging
 from liverjax.reporting.confusion import save_confusion
 from liverjax.reporting.curves import save_curves
 from liverjax.reporting.panels import save_panels
@@ -73,11 +72,7 @@ def _replacing_figures(folder: Path) -> Iterator[Path]:
 
     Files of other names in `folder` stay. Where the block raises, all is as it was.
     """
-    # One name for all, so that the next evaluation clears away what a killed one left.
-    made = make_folder(folder.parent) / f".unfinished-{folder.name}"
-    shutil.rmtree(made, ignore_errors=True)
-    make_folder(made)
-    try:
+    with staging(folder.with_name(f".unfinished-{folder.name}")) as made:
         yield made
         # Of a patient who is not scored this time, or of a run that had metrics.
         outdated = {path.name for pattern in _NAMES for path in folder.glob(pattern)}
@@ -87,8 +82,6 @@ def _replacing_figures(folder: Path) -> Iterator[Path]:
             outdated.discard(path.name)
         for figure in outdated:
             (folder / figure).unlink()
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def _draw_training(folder: Path, run: Path, stage: Stage) -> None:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from liverjax.io.atomic import replacing, write_json, write_text
+from liverjax.io.atomic import replacing, staging, write_json, write_text
 
 
 def test_replacing_moves_on_success(tmp_path):
@@ -54,3 +54,24 @@ def test_write_json_refuses_what_json_cannot_hold(tmp_path, value):
     with pytest.raises((TypeError, ValueError), match=r"JSON"):
         write_json(tmp_path / "report.json", {"value": value})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_staging_is_empty_and_leaves_nothing(tmp_path, error):
+    folder = tmp_path / "out" / ".unfinished"
+    folder.mkdir(parents=True)
+    (folder / "left by a killed run").touch()
+
+    def work():
+        with staging(folder) as made:
+            assert list(made.iterdir()) == []
+            (made / "new").touch()
+            if error:
+                raise error
+
+    if error:
+        with pytest.raises(error):
+            work()
+    else:
+        work()
+    assert list((tmp_path / "out").iterdir()) == []

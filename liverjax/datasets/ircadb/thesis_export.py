@@ -1,7 +1,5 @@
 """Writes patients of 3D-IRCADb-01 in the layout that the thesis' notebooks train from."""
 
-import contextlib
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -21,7 +19,7 @@ from liverjax.datasets.ircadb.thesis_layout import (
 )
 from liverjax.errors import InputError
 from liverjax.io.archives import open_tree
-from liverjax.io.atomic import make_folder
+from liverjax.io.atomic import make_folder, staging
 from liverjax.io.dicom import Series
 from liverjax.io.dicom_mask import with_255
 from liverjax.io.jpeg_mask import decode_mask, encode_mask
@@ -166,7 +164,7 @@ def _merge(
     make_folder(top)
     there = _present(number, top)
     new: list[PurePosixPath] = []
-    with _staging(top / f".unfinished-1.{number}") as side:
+    with staging(top / f".unfinished-1.{number}") as side:
         for path, data in files:
             if path in there:
                 there.remove(path)
@@ -214,16 +212,3 @@ def _differs(path: Path, number: int) -> InputError:
         f"{path}: there already, and not what patient {number} would get; give an empty folder, "
         "or take the patient's files away"
     )
-
-
-@contextlib.contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    """An empty folder that is gone afterwards, as is what a run that was killed left in it.
-
-    Its name begins with a dot, for readers to pass over it.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

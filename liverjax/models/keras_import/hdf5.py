@@ -25,7 +25,7 @@ from liverjax.errors import InputError
 Shape = tuple[int, ...]
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-# Of the thesis' network there are 146 layers, with 7 weights at most in any.
+# The thesis' network has 96 layers and 172 weights.
 _MOST_LAYERS = 2_000
 _MOST_WEIGHTS = 2_000
 # A compressed dataset is unpacked in pieces; the largest of the thesis' fits into one of these.
