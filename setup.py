@@ -53,7 +53,7 @@ setup(
     ],
     extras_require={
         # What `experiments.benchmark` compares with.
-        "bench": ["monai>=1.5", "SimpleITK>=2.4", "torch>=2.6"],
+        "bench": ["medpy>=0.5.2", "monai>=1.5", "SimpleITK>=2.4", "torch>=2.6"],
         # The `tfds` command itself imports both; `experiments.build_dataset` needs neither.
         "beam": ["apache-beam>=2.60", "mlcroissant>=1.0"],
         "notebook": ["jupyterlab>=4.2"],

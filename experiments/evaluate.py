@@ -9,21 +9,33 @@ from experiments import app
 from liverjax.choices import Stage
 from liverjax.inference.load import load_network
 from liverjax.workflows import evaluate, figures
+from liverjax.workflows.prepared import open_prepared
 
 _LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
 _TUMOR = flags.DEFINE_string("tumor", None, "Workdir of the tumour network.", required=True)
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder for evaluation.json and figures/.", required=True
+    "output", None, "Folder for index.html, tables and figures.", required=True
 )
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datasets.")
+_ALLOW_SEEN = flags.DEFINE_bool(
+    "allow_seen", False, "Scores patients that a network has seen, too, and marks the figures."
+)
+_DATASET = flags.DEFINE_string(
+    "dataset", None, "Whose patients to score; by default the one that was trained on."
+)
 _PATIENTS = flags.DEFINE_list("patients", [], "Whom to score; by default the test patients.")
 
 
 def main() -> None:
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
     networks = {stage: load_network(run, stage) for stage, run in runs.items()}
+    name = _DATASET.value or networks[Stage.LIVER].config.dataset.name
     scores = figures.evaluate_and_draw(
-        networks, runs, app.path(_DATA_DIR), app.path(_OUTPUT), _PATIENTS.value
+        networks,
+        open_prepared(name, app.path(_DATA_DIR)),
+        app.path(_OUTPUT),
+        _PATIENTS.value,
+        allow_seen=_ALLOW_SEEN.value,
     )
     print(evaluate.format_scores(scores))
 

@@ -8,7 +8,7 @@ from ml_collections import config_flags
 
 from experiments import app
 from liverjax.training.devices import join_processes
-from liverjax.workflows.train import train
+from liverjax.workflows.train import train_prepared
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "What to train; fields change with e.g. --config.epochs=3."
@@ -25,7 +25,7 @@ flags.mark_flag_as_required("config")
 
 def main() -> None:
     join_processes(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
-    train(_CONFIG.value, app.path(_DATA_DIR), app.path(_WORKDIR))
+    train_prepared(_CONFIG.value, app.path(_DATA_DIR), app.path(_WORKDIR))
 
 
 if __name__ == "__main__":

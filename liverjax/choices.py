@@ -67,3 +67,15 @@ class Feed(enum.Enum):
     AUTO = "auto"
     RESIDENT = "resident"
     STREAM = "stream"
+
+
+class Protocol(enum.Enum):
+    """How the patients of a cross-validation are divided.
+
+    KFOLD: folds alike in size and tumour burden; LEAVE_ONE_OUT: a fold for every patient; FILE:
+    as a file says.
+    """
+
+    KFOLD = "kfold"
+    LEAVE_ONE_OUT = "leave_one_out"
+    FILE = "file"

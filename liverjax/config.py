@@ -19,12 +19,19 @@ class DatasetConfig:
     """What is read: a prepared dataset, and its patients on each side, e.g. "patient04".
 
     Where the dataset lies is no part of an experiment: it may move between two runs.
+
+    Attributes:
+        name: of the dataset.
+        train, validation, test: patients of each side.
+        also_tested_on: other datasets that the network will be judged on. Patients that are known
+            to lie in them are refused on the other sides.
     """
 
     name: str = "ircadb"
     train: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
+    also_tested_on: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass

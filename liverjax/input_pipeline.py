@@ -20,9 +20,11 @@ import tensorflow_datasets as tfds
 
 from liverjax.batch import HostBatch
 from liverjax.datasets.batches import SliceTable, make_batches, make_table
+from liverjax.datasets.livers import Livers, PackedMasks, check_livers
 from liverjax.datasets.planned import PlannedSource
 from liverjax.datasets.slices import PatientSummary, check_one_size, select_patients
 from liverjax.errors import ConfigError, InputError, SplitError
+from liverjax.labels import tumor_mask
 from liverjax.volume import Geometry, Segmentation, Volume
 
 # Slices that cross from TensorFlow at a time.
@@ -86,6 +88,42 @@ def read_volume(builder: tfds.core.DatasetBuilder, patient: str) -> tuple[Volume
     return volume, Segmentation(np.stack([s["label"][..., 0] for s in slices]), geometry)
 
 
+def contents(builder: tfds.core.DatasetBuilder, patients: Sequence[str]) -> dict[str, np.ndarray]:
+    """What the slices of each patient show, uint8 [D, BYTES]; no pixel is read.
+
+    See `datasets.content`.
+
+    Raises:
+        SplitError: a patient is named twice, or the dataset does not hold it.
+        InputError: the dataset was prepared before slices were described, or the slices read are
+            not the patients', in order.
+    """
+    if not patients:
+        return {}
+    selected = _select(builder, patients)
+    if "content" not in builder.info.features:
+        raise InputError(
+            f"{builder.name}: version {builder.version} does not tell what its slices show, as "
+            "later ones do; build it anew with `python -m experiments.build_dataset`"
+        )
+    expected = [(name, index) for name, each in selected.items() for index in range(each.slices)]
+    read = builder.as_dataset(
+        split="+".join(patients),
+        decoders=tfds.decode.PartialDecoding({"patient", "slice_index", "content"}),
+        read_config=_read_config(),
+    )
+    # One more than there should be, so that a surplus is found too.
+    slices = next(read.batch(len(expected) + 1).take(1).as_numpy_iterator())
+    names = [name.decode() for name in slices["patient"]]
+    if [*zip(names, slices["slice_index"].tolist(), strict=True)] != expected:
+        raise InputError(
+            f"{builder.name}: the slices of {', '.join(patients)} are not complete and in order; "
+            "rebuild it"
+        )
+    ends = np.cumsum([summary.slices for summary in selected.values()])
+    return dict(zip(selected, np.split(slices["content"], ends[:-1]), strict=True))
+
+
 class SliceSource(PlannedSource):
     """Batches of a prepared dataset's slices, for training and for evaluation on slices.
 
@@ -105,6 +143,7 @@ class SliceSource(PlannedSource):
         tumor_share: float = 0.0,
         copies: bool = False,
         share: tuple[int, int] = (0, 1),
+        livers: Livers | None = None,
     ) -> None:
         """Chooses the slices; none is read yet.
 
@@ -115,11 +154,14 @@ class SliceSource(PlannedSource):
                 another process's rows is read.
             liver_only: leaves out slices without liver, except as neighbours.
             neighbors: slices of the same patient on each side that come with every slice.
+            livers: of each patient, to stand for the liver of the reference; see
+                `datasets.livers.within`.
 
         Raises:
             SplitError: no patient, one named twice, one that the dataset does not hold, or no
                 slice is left.
-            InputError: the patients' slices differ in size, so they cannot share a batch.
+            InputError: the patients' slices differ in size, so they cannot share a batch, or a
+                liver is missing or of another shape.
             ConfigError: `batch_size` cannot be shared evenly, or `tumor_share` asks for tumours
                 where there are none.
         """
@@ -132,10 +174,16 @@ class SliceSource(PlannedSource):
         self._patients = tuple(patients)
         self._liver_only = liver_only
         self._neighbors = neighbors
+        self._livers: PackedMasks | None = None
+        if livers is not None:
+            check_livers(livers, patients, selected)
+            self._livers = PackedMasks([livers[patient] for patient in patients])
         chosen = selected.values()
         self._without_copies = sum(
             summary.liver_slices if liver_only else summary.slices for summary in chosen
         )
+        if self._livers is not None and liver_only:
+            self._without_copies = int(np.count_nonzero(self._livers.pixels))
         if not self._without_copies:
             raise SplitError(f"{builder.name}: {', '.join(patients)} have no slice with liver")
         if tumor_share and not any(summary.tumor_voxels for summary in chosen):
@@ -166,7 +214,9 @@ class SliceSource(PlannedSource):
 
     @functools.cached_property
     def _slices(self) -> "_Slices":
-        return _read_slices(self._builder, self._patients, self._liver_only, self.copies)
+        return _read_slices(
+            self._builder, self._patients, self._liver_only, self.copies, self._livers
+        )
 
     def _shows_tumor(self) -> np.ndarray:
         return self._slices.table.shows_tumor
@@ -177,19 +227,29 @@ class SliceSource(PlannedSource):
 
     def _inflated(self, name: str, numbers: np.ndarray) -> Iterator[np.ndarray]:
         """Images or labels [H, W, 1] of the slices with these numbers."""
-        feature, encoded = self._builder.info.features[name], self._slices.encoded[name]
+        pixels = _inflate(self._builder, name, self._slices.encoded[name], numbers)
+        if name == "label" and self._livers is not None:
+            return self._livers.restrict(numbers, pixels)
+        return pixels
 
-        def inflate(number: tf.Tensor) -> tf.Tensor:
-            one = tf.nest.map_structure(lambda values: tf.gather(values, number), encoded)
-            return feature.decode_example(one)
 
-        chunks = (
-            tf.data.Dataset.from_tensor_slices(numbers)
-            .map(inflate, num_parallel_calls=tf.data.AUTOTUNE)
-            .batch(_CHUNK)
-            .prefetch(2)
-        )
-        return (pixels for chunk in chunks.as_numpy_iterator() for pixels in chunk)
+def _inflate(
+    builder: tfds.core.DatasetBuilder, name: str, encoded: Any, numbers: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Pixels [H, W, 1] of the slices with these numbers, of one feature as it is stored."""
+    feature = builder.info.features[name]
+
+    def inflate(number: tf.Tensor) -> tf.Tensor:
+        one = tf.nest.map_structure(lambda values: tf.gather(values, number), encoded)
+        return feature.decode_example(one)
+
+    chunks = (
+        tf.data.Dataset.from_tensor_slices(numbers)
+        .map(inflate, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(_CHUNK)
+        .prefetch(2)
+    )
+    return (pixels for chunk in chunks.as_numpy_iterator() for pixels in chunk)
 
 
 class _Slices(NamedTuple):
@@ -200,7 +260,11 @@ class _Slices(NamedTuple):
 
 
 def _read_slices(
-    builder: tfds.core.DatasetBuilder, patients: Sequence[str], liver_only: bool, copies: bool
+    builder: tfds.core.DatasetBuilder,
+    patients: Sequence[str],
+    liver_only: bool,
+    copies: bool,
+    livers: PackedMasks | None,
 ) -> _Slices:
     """Reads every slice of the patients, pixels still compressed.
 
@@ -218,6 +282,13 @@ def _read_slices(
     # One more than there should be, so that a surplus is found too.
     found = dataset.batch(total + 1).take(1).get_single_element()
     examples = {name: values.numpy() for name, values in found.items() if name not in skipped}
+    if livers is not None:
+        with_tumor = np.flatnonzero(examples["tumor_pixels"])
+        labels = _inflate(builder, "label", found["label"], with_tumor)
+        examples["tumor_pixels"] = examples["tumor_pixels"].copy()  # TensorFlow's own is read-only
+        for number, label in zip(with_tumor, livers.restrict(with_tumor, labels), strict=True):
+            examples["tumor_pixels"][number] = np.count_nonzero(tumor_mask(label))
+        examples["liver_pixels"] = livers.pixels
     table = make_table(builder.name, selected, examples, liver_only=liver_only, with_copies=copies)
     return _Slices({name: found[name] for name in skipped}, table)
 

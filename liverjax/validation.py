@@ -4,10 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from liverjax.choices import Recipe
+from liverjax.choices import Protocol, Recipe, Stage
 from liverjax.config import AugmentConfig, ExperimentConfig, PreprocessConfig
 from liverjax.config_json import from_dict, to_dict
 from liverjax.errors import ConfigError
+from liverjax.protocol import CrossValidationConfig
 
 # Field, what must hold of its value, and how that is said.
 _AT_LEAST_ONE = (
@@ -128,6 +129,34 @@ def validate(config: ExperimentConfig) -> None:
     _expect(low < high, "preprocess.window_low", f"less than window_high ({high})", low)
     for path in ("optimizer.learning_rate", "optimizer.epsilon"):
         _expect(_get(config, path) > 0, path, "more than 0", _get(config, path))
+
+
+def validate_protocol(config: CrossValidationConfig) -> None:
+    """Refuses types and values that no cross-validation could use; see `validate`.
+
+    Raises:
+        ConfigError: names the field, what was found and what is possible.
+    """
+    from_dict(CrossValidationConfig, to_dict(config))
+    for stage in Stage:
+        experiment: ExperimentConfig = getattr(config, stage.value)
+        where = f"{stage.value}."
+        validate(experiment)
+        _expect(experiment.stage is stage, f"{where}stage", stage.value, experiment.stage.value)
+        for side in ("train", "validation", "test"):
+            named = getattr(experiment.dataset, side)
+            wanted = "nobody, as the folds say who is on which side"
+            _expect(not named, f"{where}dataset.{side}", wanted, named)
+        _expect(not experiment.init_from, f"{where}init_from", "none", experiment.init_from)
+    first, second = config.liver.dataset.name, config.tumor.dataset.name
+    _expect(first == second, "tumor.dataset.name", f"that of the liver ({first})", second)
+    for path, least in (("folds", 2), ("inner_folds", 2), ("validation", 0), ("seed", 0)):
+        _expect(_get(config, path) >= least, path, f"at least {least}", _get(config, path))
+    from_file = config.protocol is Protocol.FILE
+    wanted = "a file" if from_file else f"none with protocol {config.protocol.value}"
+    _expect(bool(config.splits) is from_file, "splits", wanted, config.splits or "none")
+    needed = not config.calibrate or config.validation > 0 or from_file
+    _expect(needed, "validation", "at least 1 to calibrate on", config.validation)
 
 
 def _check_finite(values: Mapping[str, Any], where: str) -> None:

@@ -100,7 +100,7 @@ def test_evaluate_scores_the_held_out_patients(small_run, tmp_path):
     assert result.returncode == 0, result.stderr
     written = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
     assert written == json.loads((workdir / "evaluation.json").read_text())
-    assert f"{quickstart.scores[0].liver_dice:.3f}" in result.stdout
+    assert f"{quickstart.scores[0].liver.dice:.3f}" in result.stdout
 
 
 def test_an_output_that_is_a_file_is_refused_and_left_alone(small_run, tmp_path):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from liverjax import input_pipeline
+from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.ircadb import ircadb_dataset_builder
 from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.errors import ConfigError, InputError, SplitError
-from liverjax.training.sources import InMemorySource
 from tests.datasets.tiny_archive import SPACING, tiny_patient, write_patient
 
 PATIENTS = ["patient17", "patient04"]

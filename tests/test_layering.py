@@ -19,6 +19,7 @@ LAYERS = (
     "components",
     "choices",
     "config",
+    "protocol",
     "config_json",
     "validation",
     "io",

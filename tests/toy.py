@@ -10,7 +10,7 @@ from liverjax.config import (
     OptimizerConfig,
     PreprocessConfig,
 )
-from liverjax.training.sources import InMemorySource
+from liverjax.datasets.in_memory import InMemorySource
 
 SIDE = 32
 SLICES = 16

@@ -20,7 +20,7 @@ from liverjax.choices import Network, Precision, Stage
 from liverjax.config import ExperimentConfig, ModelConfig, PreprocessConfig
 from liverjax.config_json import to_dict
 from liverjax.errors import BenchmarkError
-from liverjax.evaluation.overlap import dice
+from liverjax.evaluation.confusion import count
 from liverjax.inference.cascade import load_cascade
 from liverjax.inference.load import load_network
 from liverjax.inference.predict import predict_volume
@@ -158,6 +158,6 @@ def _overlap(found: Segmentation, ours: Segmentation) -> float:
     """The lower Dice of liver and tumour between two segmentations; two empty masks agree."""
     values = []
     for part in (liver_mask, tumor_mask):
-        value = dice(part(found.labels), part(ours.labels))
+        value = count(part(found.labels), part(ours.labels)).dice
         values.append(float(not part(found.labels).any()) if value is None else value)
     return min(values)

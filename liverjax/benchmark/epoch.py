@@ -11,11 +11,11 @@ from liverjax.benchmark.settings import Settings
 from liverjax.benchmark.timing import Contender, interleave, spread
 from liverjax.benchmark.workload import Scan, load_scan, model_config
 from liverjax.config import ExperimentConfig
+from liverjax.datasets.in_memory import InMemorySource
 from liverjax.training.devices import all_devices
 from liverjax.training.metrics import accumulate
 from liverjax.training.program import build_program
 from liverjax.training.resident import ResidentFeed
-from liverjax.training.sources import InMemorySource
 
 NAME = "epoch"
 

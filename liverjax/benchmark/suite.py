@@ -3,7 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from liverjax.benchmark import cascade, dicom, epoch, inference, input_pipeline, profile, train_step
+from liverjax.benchmark import (
+    cascade,
+    dicom,
+    epoch,
+    inference,
+    input_pipeline,
+    profile,
+    scoring,
+    train_step,
+)
 from liverjax.benchmark.comparison import Comparison
 from liverjax.benchmark.peers import require
 from liverjax.benchmark.settings import Settings
@@ -23,15 +32,18 @@ BENCHMARKS = {
     input_pipeline.NAME: Benchmark(input_pipeline.compare_input_pipeline, ("torch", "monai")),
     cascade.NAME: Benchmark(cascade.compare_cascade, ("torch",)),
     dicom.NAME: Benchmark(dicom.compare_dicom, ("SimpleITK",)),
+    scoring.NAME: Benchmark(scoring.compare_scoring, ("medpy",)),
     epoch.NAME: Benchmark(epoch.compare_epoch, ()),
     profile.NAME: Benchmark(profile.compare_profile, ()),
 }
-# The last two have no peer; they run when asked for.
-_USUAL = tuple(name for name, entry in BENCHMARKS.items() if entry.packages)
+# The last two have no peer, and that of scoring takes minutes; they run when asked for.
+_USUAL = tuple(
+    name for name, entry in BENCHMARKS.items() if entry.packages and name != scoring.NAME
+)
 
 
 def run(settings: Settings, only: Sequence[str] = ()) -> Iterator[Comparison]:
-    """Runs the benchmarks `only`, or all that have peers, in their order above.
+    """Runs the benchmarks `only`, or the usual ones, in their order above.
 
     Raises:
         BenchmarkError: an unknown name, or a peer that is not installed; before anything runs.

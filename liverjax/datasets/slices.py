@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from liverjax.datasets.content import describe
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import InputError, SplitError
 from liverjax.labels import liver_mask, tumor_mask
@@ -53,7 +54,8 @@ def slice_examples(patient: str, volume: Volume, labels: np.ndarray) -> Iterator
     Yields:
         image int16 [H, W, 1] in HU; label uint8 [H, W, 1]; patient; slice_index from 0; spacing
         float32 [3], mm along (z, y, x); position float32 [3], LPS mm of the slice's first voxel;
-        liver_pixels (tumours included) and tumor_pixels.
+        liver_pixels (tumours included) and tumor_pixels; content uint8 [BYTES], see
+        `datasets.content`.
 
     Raises:
         InputError: the labels are on another grid, the spacing is not known, or the volume is not
@@ -72,6 +74,7 @@ def slice_examples(patient: str, volume: Volume, labels: np.ndarray) -> Iterator
             f"{patient}: expected axial slices from feet to head, rows from front to back and "
             f"columns from right to left, found the axes {affine[:3, :3].T.tolist()}"
         )
+    contents = describe(volume.hu)
     for index, (image, label) in enumerate(zip(volume.hu, labels, strict=True)):
         yield {
             "image": image[..., None],
@@ -82,6 +85,7 @@ def slice_examples(patient: str, volume: Volume, labels: np.ndarray) -> Iterator
             "position": np.array((x, y, z + index * spacing[0]), dtype=np.float32),
             "liver_pixels": int(np.count_nonzero(liver_mask(label))),
             "tumor_pixels": int(np.count_nonzero(tumor_mask(label))),
+            "content": contents[index],
         }
 
 

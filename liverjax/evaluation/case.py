@@ -98,30 +98,24 @@ class CaseScore:
         liver: of the liver with its tumours.
         tumor: of the tumours.
         lesions: those of the reference first, then the false positives, the largest first.
+        voxel_ml: volume of a voxel in mL; None where the spacing is not known.
     """
 
     case: str
     liver: StructureScore
     tumor: StructureScore
     lesions: tuple[Lesion, ...]
+    voxel_ml: float | None
 
     @property
     def burden(self) -> float | None:
         """Tumour over liver with tumours in the reference; None without a liver."""
-        return _share(_reference(self.tumor), _reference(self.liver))
+        return _share(self.tumor.confusion.reference, self.liver.confusion.reference)
 
     @property
     def predicted_burden(self) -> float | None:
         """Tumour over liver with tumours in the prediction; None without a liver."""
-        return _share(_predicted(self.tumor), _predicted(self.liver))
-
-
-def _reference(score: StructureScore) -> int:
-    return score.confusion.true_positive + score.confusion.false_negative
-
-
-def _predicted(score: StructureScore) -> int:
-    return score.confusion.true_positive + score.confusion.false_positive
+        return _share(self.tumor.confusion.predicted, self.liver.confusion.predicted)
 
 
 def _share(part: int, whole: int) -> float | None:

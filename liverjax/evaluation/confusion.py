@@ -28,12 +28,35 @@ class Confusion:
     true_positive: int
 
     @property
+    def reference(self) -> int:
+        """Voxels that are true, the size of the structure."""
+        return self.true_positive + self.false_negative
+
+    @property
+    def predicted(self) -> int:
+        """Voxels that are predicted."""
+        return self.true_positive + self.false_positive
+
+    @property
     def dice(self) -> float | None:
-        """Dice coefficient `2 TP / (2 TP + FP + FN)`; None where nothing is true."""
-        if self.true_positive + self.false_negative == 0:
+        """Dice coefficient `2 TP / (2 TP + FP + FN)` (Dice 1945); None where nothing is true."""
+        if not self.reference:
             return None
-        twice = 2 * self.true_positive
-        return twice / (twice + self.false_positive + self.false_negative)
+        return 2 * self.true_positive / (self.reference + self.predicted)
+
+    @property
+    def voe(self) -> float | None:
+        """Volume overlap error, 1 - TP / (TP + FP + FN); None where nothing is true."""
+        if not self.reference:
+            return None
+        return 1 - self.true_positive / (self.reference + self.false_positive)
+
+    @property
+    def rvd(self) -> float | None:
+        """Relative volume difference, predicted less true over true; None where nothing is true."""
+        if not self.reference:
+            return None
+        return (self.predicted - self.reference) / self.reference
 
 
 def count(prediction: np.ndarray, reference: np.ndarray) -> Confusion:

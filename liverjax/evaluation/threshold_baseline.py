@@ -8,7 +8,7 @@ import numpy as np
 from liverjax.choices import Stage
 from liverjax.components import bounding_box
 from liverjax.errors import InputError
-from liverjax.evaluation.overlap import dice
+from liverjax.evaluation.confusion import count
 from liverjax.inference.postprocess import largest_component
 from liverjax.labels import liver_mask, tumor_mask
 
@@ -90,7 +90,7 @@ def _score(views: Sequence[_View], threshold: float, above: bool) -> tuple[float
             scores.append(None)
             continue
         beyond = hu > threshold if above else hu < threshold
-        scores.append(dice(largest_component(beyond & region), target))
+        scores.append(count(largest_component(beyond & region), target).dice)
     return tuple(scores)
 
 

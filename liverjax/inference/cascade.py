@@ -29,7 +29,9 @@ def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
     """Loads the best checkpoint of each training run as one function from CT to segmentation.
 
     The liver network sees every slice; the largest piece of what it finds, holes filled, is
-    the region in which the tumour network works. The result lies on the CT's own grid. Networks
+    the region in which the tumour network works. Thresholds, the smallest tumour and mirrored
+    slices are those that `experiments.calibrate` chose, where it did. The result lies on the CT's
+    own grid. Networks
     of the thesis' recipe work as the thesis has it: whole slices at the network's size, all that
     reaches one half is found, and what is found as liver multiplies the equalised slices. Tumour
     outside of that liver, which the thesis would have kept, is dropped here too.
@@ -56,9 +58,16 @@ def _segment(liver: LoadedNetwork, tumor: LoadedNetwork, volume: Volume) -> Segm
         np.ascontiguousarray(to_canonical(volume.hu, volume.geometry)),
         canonical_geometry(volume.hu.shape, volume.geometry),
     )
-    recipes = (liver.config.preprocess.recipe, tumor.config.preprocess.recipe)
-    liver_mask = find_liver(recipes[0], predict_volume(liver, canonical))
-    tumor_mask = find_tumor(recipes[1], predict_volume(tumor, canonical, liver_mask), liver_mask)
+    liver_mask = find_liver(
+        liver.config.preprocess.recipe, predict_volume(liver, canonical), liver.postprocess
+    )
+    tumor_mask = find_tumor(
+        tumor.config.preprocess.recipe,
+        predict_volume(tumor, canonical, liver_mask),
+        liver_mask,
+        tumor.postprocess,
+        canonical.geometry.voxel_ml,
+    )
     labels = from_canonical(merge_masks(liver_mask, tumor_mask), volume.geometry)
     return Segmentation(np.ascontiguousarray(labels), volume.geometry)
 

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import jax
 from flax import linen as nn
 
-from liverjax.checkpoint import load_model, mismatches
+from liverjax.checkpoint import FOLDER, load_model, mismatches
 from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict
 from liverjax.errors import CheckpointError, ConfigError
+from liverjax.inference.calibration import read_postprocess
+from liverjax.inference.postprocess import Postprocess
 from liverjax.models.build import build, logits_of
 from liverjax.preprocess.grid import Preprocess
 from liverjax.preprocess.stages import build_preprocess
@@ -27,11 +29,17 @@ class LoadedNetwork(NamedTuple):
         manifest: of the training run, with the patients it was trained and selected on.
         probability: batch (see `Preprocess.to_grid`) -> float32 [B, H, W, 1] on the slices;
             jitted, so compiled once per shape.
+        postprocess: what was chosen for this checkpoint, or the defaults.
+        run: the workdir that it was loaded from; None where it was not.
+        step: of the checkpoint; None where it was not loaded from one.
     """
 
     config: ExperimentConfig
     manifest: dict[str, Any]
     probability: Callable[[Mapping[str, Any]], jax.Array]
+    postprocess: Postprocess = Postprocess()
+    run: Path | None = None
+    step: int | None = None
 
 
 def load_network(run: Path, stage: Stage, step: int | None = None) -> LoadedNetwork:
@@ -52,7 +60,10 @@ def load_network(run: Path, stage: Stage, step: int | None = None) -> LoadedNetw
         )
     model = build(config.model)
     _check_shapes(run, model, config, loaded.variables)
-    return bind_network(config, loaded.manifest, model, loaded.variables)
+    bound = bind_network(config, loaded.manifest, model, loaded.variables)
+    workdir = run.parent if run.name == FOLDER else run
+    chosen = read_postprocess(workdir, loaded.step)
+    return bound._replace(postprocess=chosen, run=workdir, step=loaded.step)
 
 
 def bind_network(

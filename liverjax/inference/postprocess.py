@@ -5,6 +5,9 @@ array, and an empty mask for an empty one. Voxels that touch at a face, an edge 
 piece: a thin lobe that runs obliquely through thick slices must not be cut off.
 """
 
+import dataclasses
+import math
+
 import numpy as np
 
 from liverjax.choices import Recipe
@@ -12,21 +15,54 @@ from liverjax.components import bounding_box, component_sizes, label_components
 from liverjax.errors import InputError
 
 
-def find_liver(recipe: Recipe, probability: np.ndarray) -> np.ndarray:
+@dataclasses.dataclass(frozen=True)
+class Postprocess:
+    """What is chosen once a network is trained: how its probabilities become a mask.
+
+    Attributes:
+        threshold: from which probability on a voxel counts.
+        min_voxels: pieces of fewer voxels are dropped, at the tumour stage. At common CT
+            resolutions the default is a tumour of 2 to 4 mm, too small to be told from noise.
+        min_ml: pieces of less volume are dropped as well, where the voxel size is known.
+        flips: whether slices are also seen mirrored left-right, and the two answers averaged,
+            which takes twice the time.
+    """
+
+    threshold: float = 0.5
+    min_voxels: int = 10
+    min_ml: float = 0.0
+    flips: bool = False
+
+    def smallest(self, voxel_ml: float | None) -> int:
+        """Voxels that a piece must have at least, for voxels of this volume (None: unknown)."""
+        if not self.min_ml or voxel_ml is None:
+            return self.min_voxels
+        # A piece of exactly min_ml stays, whatever the rounding.
+        return max(self.min_voxels, math.ceil(self.min_ml / voxel_ml - 1e-6))
+
+
+def find_liver(recipe: Recipe, probability: np.ndarray, chosen: Postprocess) -> np.ndarray:
     """Liver mask, cleaned as the recipe that its network was trained by has it.
 
     The thesis cleans nothing: every voxel of at least one half is liver.
     """
     if recipe is Recipe.THESIS:
         return probability >= 0.5
-    return liver_from_probability(probability)
+    return liver_from_probability(probability, chosen.threshold)
 
 
-def find_tumor(recipe: Recipe, probability: np.ndarray, liver: np.ndarray) -> np.ndarray:
-    """Tumour mask inside the liver; see `find_liver`."""
+def find_tumor(
+    recipe: Recipe,
+    probability: np.ndarray,
+    liver: np.ndarray,
+    chosen: Postprocess,
+    voxel_ml: float | None,
+) -> np.ndarray:
+    """Tumour mask inside the liver; see `find_liver`. `voxel_ml` is None where not known."""
     if recipe is Recipe.THESIS:
         return np.logical_and(probability >= 0.5, liver)
-    return tumor_from_probability(probability, liver)
+    smallest = chosen.smallest(voxel_ml)
+    return tumor_from_probability(probability, liver, chosen.threshold, smallest)
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:
@@ -77,8 +113,7 @@ def tumor_from_probability(
         probability: [D, H, W].
         liver: boolean [D, H, W].
         threshold: from which probability on a voxel counts.
-        min_voxels: 26-connected pieces of fewer voxels are dropped. At common CT resolutions
-            the default is a tumour of 2 to 4 mm, too small to be told from noise.
+        min_voxels: 26-connected pieces of fewer voxels are dropped.
 
     Raises:
         InputError: the two arrays differ in shape.

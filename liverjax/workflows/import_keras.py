@@ -20,7 +20,7 @@ from liverjax.io.lock import only_user
 from liverjax.io.seal import is_sealed
 from liverjax.models.keras_import.convert import read_keras
 from liverjax.validation import validate
-from liverjax.workflows.manifest import FILE_NAME, describe_run
+from liverjax.workflows.manifest import FILE_NAME, Subject, describe_run
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def import_keras(h5: Path, run: Path, config: ExperimentConfig) -> Imported:
     network = read_keras(h5, config.model.features, channels)
     if network.side not in (None, size):
         _LOGGER.warning("%s: made for images of %d pixels, and will see %d", h5, network.side, size)
-    manifest = describe_run(config, None) | {
+    manifest = describe_run(Subject(config, None)) | {
         "source": {"file": h5.name, "sha256": _sha256(h5), "layers": network.layers}
     }
     saved = Saved(

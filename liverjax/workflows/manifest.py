@@ -1,5 +1,6 @@
 """How a run came about: enough to repeat it, and to see on what its weights may be judged."""
 
+import hashlib
 import importlib.metadata
 import json
 import logging
@@ -10,13 +11,16 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from liverjax import config_json
 from liverjax.checkpoint import load_model
 from liverjax.config import ExperimentConfig
+from liverjax.datasets.content import save_contents
+from liverjax.datasets.livers import Livers
 from liverjax.errors import CheckpointError, InputError, SplitError
 from liverjax.io.atomic import make_folder, write_json
 from liverjax.training.devices import is_first_process
@@ -24,13 +28,42 @@ from liverjax.training.devices import is_first_process
 _LOGGER = logging.getLogger(__name__)
 
 FILE_NAME = "manifest.json"
+CONTENTS = "contents.npz"
+"""What the patients show that a run has seen, see `datasets.content`."""
 _PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class Subject(NamedTuple):
+    """What a run is trained on.
+
+    Attributes:
+        config: the experiment.
+        dataset: fingerprint of the dataset; None where it is not known what the weights were
+            trained on, as with imported ones.
+        livers: SHA-256 of the livers that the tumour stage is trained within; None for those of
+            the reference.
+    """
+
+    config: ExperimentConfig
+    dataset: str | None
+    livers: str | None = None
+
+    @classmethod
+    def of(cls, config: ExperimentConfig, dataset: str, livers: Livers | None) -> "Subject":
+        """With the livers themselves in place of their hash."""
+        if livers is None:
+            return cls(config, dataset)
+        digest = hashlib.sha256()
+        for patient, mask in sorted(livers.items()):
+            digest.update(f"{patient} {mask.shape}\n".encode())
+            digest.update(np.packbits(mask).tobytes())
+        return cls(config, dataset, digest.hexdigest())
 
 
 def begin_run(
     run: Path,
-    config: ExperimentConfig,
-    dataset_fingerprint: str,
+    subject: Subject,
+    seen: Mapping[str, np.ndarray],
     step: int | None,
     finished: bool,
 ) -> dict[str, Any]:
@@ -40,8 +73,9 @@ def begin_run(
 
     Args:
         run: workdir; `manifest.json` in it is written, or gains an entry under "resumed".
-        config: the experiment.
-        dataset_fingerprint: of the prepared dataset.
+        subject: what is trained on.
+        seen: what the patients show that the run is trained and selected on, by name; written to
+            `contents.npz`, see `datasets.content`.
         step: of the checkpoint that the run goes on from; None where it begins anew, as it does
             where it has not come to one.
         finished: whether nothing is left to do; then nothing is noted.
@@ -53,18 +87,24 @@ def begin_run(
     """
     path = make_folder(run) / FILE_NAME
     if step is None or not path.exists():
-        manifest = describe_run(config, dataset_fingerprint)
-        check_ancestor(config.dataset.test, manifest)
-        _warn_of_seen(config.dataset.validation, manifest)
+        manifest = describe_run(subject)
+        check_ancestor(subject.config.dataset.test, manifest)
+        _warn_of_seen(subject.config.dataset.validation, manifest)
+        if is_first_process():
+            save_contents(run / CONTENTS, seen)
         _write(path, manifest)
         return manifest
     manifest = _read(path)
-    earlier = manifest["dataset"]["fingerprint"]
-    if earlier != dataset_fingerprint:
-        raise InputError(
-            f"{run}: begun with a dataset of fingerprint {earlier[:12]}, found "
-            f"{dataset_fingerprint[:12]}; prepare the earlier one again, or give another workdir"
-        )
+    for field, now, what in (
+        ("fingerprint", subject.dataset, "a dataset"),
+        ("livers", subject.livers, "livers"),
+    ):
+        earlier = manifest["dataset"].get(field)
+        if earlier != now:
+            raise InputError(
+                f"{run}: begun with {what} of fingerprint {_short(earlier)}, found {_short(now)}; "
+                "prepare the earlier one again, or give another workdir"
+            )
     if not finished:
         circumstances = _circumstances()
         for line in _changes(manifest, circumstances):
@@ -74,18 +114,13 @@ def begin_run(
     return manifest
 
 
-def describe_run(config: ExperimentConfig, dataset_fingerprint: str | None) -> dict[str, Any]:
+def describe_run(subject: Subject) -> dict[str, Any]:
     """The manifest of a new run.
-
-    Args:
-        config: the experiment.
-        dataset_fingerprint: of the prepared dataset; None where it is not known what the weights
-            were trained on, as with imported ones.
 
     Raises:
         CheckpointError: there are no initial weights, or they do not tell whom they have seen.
     """
-    return _circumstances() | _subject(config, dataset_fingerprint) | {"resumed": []}
+    return _circumstances() | _subject(subject) | {"resumed": []}
 
 
 def check_ancestor(patients: Sequence[str], manifest: Mapping[str, Any]) -> None:
@@ -150,12 +185,21 @@ def _read(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _subject(config: ExperimentConfig, dataset_fingerprint: str | None) -> dict[str, Any]:
+def _short(fingerprint: str | None) -> str:
+    return "none" if fingerprint is None else fingerprint[:12]
+
+
+def _subject(subject: Subject) -> dict[str, Any]:
     """What is trained, and on whom."""
+    config = subject.config
     dataset = config.dataset
     return {
         "config": config_json.to_dict(config),
-        "dataset": {"name": dataset.name, "fingerprint": dataset_fingerprint},
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": subject.dataset,
+            "livers": subject.livers,
+        },
         "patients": {
             "train": list(dataset.train),
             "validation": list(dataset.validation),

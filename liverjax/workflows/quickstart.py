@@ -2,27 +2,31 @@
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from liverjax.choices import Stage
 from liverjax.config import DatasetConfig, ExperimentConfig
+from liverjax.datasets.collection import Collection
 from liverjax.datasets.ircadb.layout import find_patients, read_patient
 from liverjax.datasets.phantom.archive import write_phantom_archive
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.splits import divide, patient_number, patient_split
 from liverjax.errors import SplitError
-from liverjax.evaluation.overlap import PatientScore
+from liverjax.evaluation.case import CaseScore
 from liverjax.evaluation.threshold_baseline import ThresholdBaseline, threshold_baseline
 from liverjax.inference.cascade import compose
-from liverjax.inference.load import load_network
+from liverjax.inference.load import LoadedNetwork, load_network
 from liverjax.io.atomic import make_folder
 from liverjax.workflows.build_dataset import build_dataset
-from liverjax.workflows.evaluate import EVALUATION, format_scores
-from liverjax.workflows.figures import FIGURES, evaluate_and_draw
+from liverjax.workflows.calibrate import calibrate
+from liverjax.workflows.evaluate import format_scores
+from liverjax.workflows.figures import evaluate_and_draw
 from liverjax.workflows.predict import PREVIEW, predict
+from liverjax.workflows.prepared import open_prepared
+from liverjax.workflows.report import EVALUATION, PAGE
 from liverjax.workflows.train import train
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,10 +42,10 @@ class QuickstartResult:
             that no held-out patient has a structure for.
         predicted: name of the patient whose prediction is written out.
         workdir: holds `archive/` (phantoms), `data/`, `liver/`, `tumor/`, `prediction/`,
-            `evaluation.json` and `figures/`.
+            and the report of the evaluation, see `liverjax.workflows.report`.
     """
 
-    scores: list[PatientScore]
+    scores: list[CaseScore]
     baselines: dict[Stage, ThresholdBaseline]
     predicted: str
     workdir: Path
@@ -54,7 +58,7 @@ def quickstart(
     manual_dir: Path | None = None,
     spec: PhantomSpec | None = None,
 ) -> QuickstartResult:
-    """Builds a dataset, trains both networks, evaluates the cascade and predicts one patient.
+    """Builds a dataset, trains both networks, calibrates, evaluates and predicts one patient.
 
     Phantoms, dataset and networks that an earlier call in the same workdir finished are taken over.
 
@@ -77,20 +81,25 @@ def quickstart(
         liver, tumor = (dataclasses.replace(each, dataset=sides) for each in (liver, tumor))
     _LOGGER.info("Building the dataset")
     build_dataset(liver.dataset.name, manual_dir, data_dir)
+    collection = open_prepared(liver.dataset.name, data_dir)
     runs = {Stage.LIVER: workdir / "liver", Stage.TUMOR: workdir / "tumor"}
     for config in (liver, tumor):
         _LOGGER.info("Training the %s network", config.stage.value)
-        train(config, data_dir, runs[config.stage])
+        train(config, collection, runs[config.stage])
+    _LOGGER.info("Choosing thresholds on the validation patients")
+    calibrate(_load(runs), collection)
     _LOGGER.info("Evaluating the cascade on held-out patients")
-    networks = {stage: load_network(run, stage) for stage, run in runs.items()}
-    scores = evaluate_and_draw(networks, runs, data_dir, workdir)
+    networks = _load(runs)
+    scores = evaluate_and_draw(networks, collection, workdir)
     shown = _most_telling(scores)
     source = find_patients(manual_dir)[patient_number(shown)]
     cascade = compose(networks[Stage.LIVER], networks[Stage.TUMOR])
     predict(read_patient(source).volume, cascade, workdir / "prediction")
-    return QuickstartResult(
-        scores, _baselines(liver.dataset.name, data_dir, scores), shown, workdir
-    )
+    return QuickstartResult(scores, _baselines(collection, scores), shown, workdir)
+
+
+def _load(runs: Mapping[Stage, Path]) -> dict[Stage, LoadedNetwork]:
+    return {stage: load_network(run, stage) for stage, run in runs.items()}
 
 
 def _write_phantoms(folder: Path, sides: DatasetConfig, spec: PhantomSpec) -> None:
@@ -120,25 +129,22 @@ def _divide_real(manual_dir: Path, name: str) -> DatasetConfig:
     return DatasetConfig(name, **divide(patients, validation=validation, test=test, seed=0))
 
 
-def _most_telling(scores: Sequence[PatientScore]) -> str:
+def _most_telling(scores: Sequence[CaseScore]) -> str:
     """The first patient with tumour, or the first at all."""
-    return next((s.patient for s in scores if s.tumor_dice is not None), scores[0].patient)
+    return next((s.case for s in scores if s.tumor.dice is not None), scores[0].case)
 
 
 def _baselines(
-    name: str, data_dir: Path, scores: Sequence[PatientScore]
+    collection: Collection, scores: Sequence[CaseScore]
 ) -> dict[Stage, ThresholdBaseline]:
     """The threshold baseline on the patients scored, for the stages that it is defined for."""
-    from liverjax import input_pipeline  # here, so that importing workflows needs no TensorFlow
-
-    builder = input_pipeline.open_dataset(name, data_dir)
-    volumes = [input_pipeline.read_volume(builder, score.patient) for score in scores]
+    volumes = [collection.read(score.case) for score in scores]
     cases = [(volume.hu, reference.labels) for volume, reference in volumes]
-    defined = [
-        stage
-        for stage, dice in ((Stage.LIVER, "liver_dice"), (Stage.TUMOR, "tumor_dice"))
-        if any(getattr(score, dice) is not None for score in scores)
-    ]
+    present = {
+        Stage.LIVER: [score.liver.dice is not None for score in scores],
+        Stage.TUMOR: [score.tumor.dice is not None for score in scores],
+    }
+    defined = [stage for stage in Stage if any(present[stage])]
     return {stage: threshold_baseline(cases, stage) for stage in defined}
 
 
@@ -158,7 +164,7 @@ def format_result(result: QuickstartResult) -> str:
             "",
             f"networks     {result.workdir / 'liver'}, {result.workdir / 'tumor'}",
             f"scores       {result.workdir / EVALUATION}",
-            f"figures      {result.workdir / FIGURES}",
+            f"report       {result.workdir / PAGE}",
             f"{result.predicted}    {result.workdir / 'prediction' / PREVIEW} (and beside it)",
         ]
     )

@@ -1,64 +1,82 @@
-"""What `train` does: one stage, from a prepared dataset to checkpoints."""
+"""What `train` does: one stage, from a collection of patients to checkpoints."""
 
 from functools import partial
 from pathlib import Path
 
 from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
+from liverjax.datasets.collection import Collection, SourceOptions
+from liverjax.datasets.livers import Livers
+from liverjax.datasets.planned import PlannedSource
 from liverjax.datasets.splits import check_disjoint
-from liverjax.errors import SplitError
+from liverjax.errors import ConfigError, SplitError
 from liverjax.training.devices import check_same_everywhere, share_of_batches
 from liverjax.training.loop import fit
 from liverjax.validation import validate
-from liverjax.workflows.manifest import begin_run
+from liverjax.workflows.leaks import check_training_side
+from liverjax.workflows.manifest import Subject, begin_run
+from liverjax.workflows.prepared import open_prepared
 
 
-def train(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
+def train_prepared(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
+    """`train` on the prepared dataset that the configuration names; `data_dir` holds it.
+
+    Raises:
+        InputError: the dataset is not prepared; or what `train` raises.
+    """
+    validate(config)
+    train(config, open_prepared(config.dataset.name, data_dir), run)
+
+
+def train(
+    config: ExperimentConfig, collection: Collection, run: Path, livers: Livers | None = None
+) -> None:
     """Trains one network, or goes on where an earlier call with the same `run` ended.
 
     Args:
         config: the experiment.
-        data_dir: where the prepared dataset lies.
+        collection: whom `config.dataset` chooses from.
         run: workdir of this network.
+        livers: for the tumour stage, the livers to train within, by patient; by default those of
+            the reference.
 
     Raises:
         ConfigError: an impossible value, or `run` belongs to another configuration.
-        SplitError: a patient on two sides, or one that the dataset does not hold.
-        InputError: the dataset is not prepared, or is another one than `run` was begun with; or
-            another process is training in `run`.
+        SplitError: a patient on two sides, one that shows the same as another on another side, or
+            one that the dataset does not hold.
+        InputError: the dataset or the livers are others than `run` was begun with; or another
+            process is training in `run`.
         TrainingError: the loss is not finite.
         CheckpointError: one cannot be written, or initial weights do not fit.
         StoppedError: the process was asked to stop; what was done is saved.
     """
-    from liverjax import input_pipeline  # here, so that importing workflows needs no TensorFlow
-
     validate(config)
     dataset = config.dataset
     check_disjoint({"train": dataset.train, "validation": dataset.validation, "test": dataset.test})
     if not dataset.train:
         raise SplitError("config.dataset.train: names no patient; expected e.g. ('patient01',)")
-    builder = input_pipeline.open_dataset(dataset.name, data_dir)
-    fingerprint = input_pipeline.dataset_fingerprint(builder)
-    check_same_everywhere({"dataset": fingerprint})
+    if livers is not None and config.stage is not Stage.TUMOR:
+        raise ConfigError("config.stage: expected tumor where livers are given, found liver")
+    if collection.name != dataset.name:
+        raise ConfigError(f"config.dataset.name: expected {collection.name}, found {dataset.name}")
+    seen = check_training_side(dataset, collection)
+    subject = Subject.of(config, collection.fingerprint, livers)
+    check_same_everywhere({"dataset": collection.fingerprint, "livers": subject.livers})
 
-    def source(
-        patients: tuple[str, ...], tumor_share: float = 0.0, copies: bool = False
-    ) -> input_pipeline.SliceSource:
-        """Their slices; the second stage has as a rule no use for those without liver."""
-        return input_pipeline.SliceSource(
-            builder,
-            patients,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            liver_only=config.stage is Stage.TUMOR and not config.all_slices,
-            neighbors=config.preprocess.neighbors,
-            tumor_share=tumor_share,
-            copies=copies,
-            share=share_of_batches(),
-        )
+    def source(patients: tuple[str, ...], options: SourceOptions) -> PlannedSource:
+        return collection.source(patients, options, livers)
 
-    sides = (
-        source(dataset.train, config.tumor_share, config.augment.copies),
-        source(dataset.validation) if dataset.validation else None,
+    usual = SourceOptions(
+        config.batch_size,
+        config.seed,
+        # The second stage has as a rule no use for slices without liver.
+        liver_only=config.stage is Stage.TUMOR and not config.all_slices,
+        neighbors=config.preprocess.neighbors,
+        share=share_of_batches(),
     )
-    fit(config, *sides, run, partial(begin_run, run, config, fingerprint))
+    copies = config.augment.copies
+    sides = (
+        source(dataset.train, usual._replace(tumor_share=config.tumor_share, copies=copies)),
+        source(dataset.validation, usual) if dataset.validation else None,
+    )
+    fit(config, *sides, run, partial(begin_run, run, subject, seen))

@@ -3,14 +3,17 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
 from liverjax import input_pipeline
+from liverjax.datasets.content import describe
 from liverjax.datasets.ircadb import ircadb_dataset_builder
-from liverjax.errors import InputError
-from tests.datasets.tiny_archive import write_patient
+from liverjax.errors import InputError, SplitError
+from tests.datasets.tiny_archive import tiny_patient, write_patient
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +55,31 @@ def test_metadata_tells_what_is_there_and_what_is_missing(manual_dir):
     assert list(metadata["patients"]) == ["patient04", "patient17"]
     assert len(metadata["missing"]) == 18
     assert "patient04" not in metadata["missing"]
+
+
+def test_contents_tell_what_the_slices_of_each_patient_show(manual_dir):
+    builder = prepare(manual_dir)
+    found = input_pipeline.contents(builder, ["patient17", "patient04"])
+    assert list(found) == ["patient17", "patient04"]
+    for number, content in zip((17, 4), found.values(), strict=True):
+        expected = describe(tiny_patient(number)[0])
+        assert expected.any(axis=1).all()
+        np.testing.assert_array_equal(content, expected)
+    assert input_pipeline.contents(builder, []) == {}
+    with pytest.raises(SplitError, match="does not hold patient05"):
+        input_pipeline.contents(builder, ["patient04", "patient05"])
+
+
+def test_contents_of_an_earlier_version_say_how_to_get_them(manual_dir):
+    info = prepare(manual_dir).info
+    features = {name: info.features[name] for name in info.features if name != "content"}
+    earlier = SimpleNamespace(
+        name="ircadb",
+        version="1.0.0",
+        info=SimpleNamespace(metadata=info.metadata, features=features),
+    )
+    with pytest.raises(InputError, match=r"ircadb: version 1\.0\.0 does not tell .* build it anew"):
+        input_pipeline.contents(earlier, ["patient04"])
 
 
 def test_equal_inputs_are_reused(manual_dir):

@@ -6,7 +6,7 @@ import pytest
 
 from liverjax.choices import Stage
 from liverjax.errors import CheckpointError
-from liverjax.evaluation.overlap import dice
+from liverjax.evaluation.confusion import count
 from liverjax.inference.cascade import load_cascade
 from liverjax.inference.load import load_network
 from liverjax.inference.predict import predict_volume
@@ -41,8 +41,8 @@ def test_the_cascade_finds_liver_and_tumour(cascade, case):
     volume, labels = case
     found = cascade(volume)
     assert found.geometry is volume.geometry
-    assert dice(found.liver, labels >= 1) > 0.9
-    assert dice(found.tumor, labels == 2) > 0.7
+    assert count(found.liver, labels >= 1).dice > 0.9
+    assert count(found.tumor, labels == 2).dice > 0.7
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])

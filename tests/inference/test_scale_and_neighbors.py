@@ -15,6 +15,7 @@ from liverjax.config import ExperimentConfig, PreprocessConfig
 from liverjax.config_json import to_dict
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import bind_network, load_network
+from liverjax.inference.postprocess import Postprocess
 from liverjax.inference.predict import predict_volume
 from liverjax.models.build import build
 from liverjax.volume import Geometry, Volume
@@ -133,3 +134,32 @@ def test_a_checkpoint_with_neighbours_and_a_pixel_size_is_loaded(tmp_path):
     probability = predict_volume(loaded, Volume(bright(2), Geometry(np.eye(4))))
     assert probability.shape == (5, 32, 48)
     assert np.isfinite(probability).all()
+
+
+class LeftHalf(nn.Module):
+    """Finds whatever lies in the left half of the image, so that it is easily confused."""
+
+    def __call__(self, images: jax.Array, train: bool) -> jax.Array:
+        columns = jnp.arange(images.shape[2])[None, None, :, None]
+        return jnp.where((columns < images.shape[2] // 2) & (images > 0.5), 9.0, -9.0)[..., :1]
+
+
+def test_mirrored_slices_are_mirrored_back_and_the_answers_averaged():
+    volume = Volume(bright(2), Geometry(np.eye(4)))
+    seen = network(Stage.LIVER, LeftHalf(), size=48)
+    alone = predict_volume(seen, volume)
+    both = predict_volume(seen, volume, flips=True)
+    # `bright` is symmetric, so what one answer finds on the left the other finds on the right.
+    np.testing.assert_allclose(both, (alone + alone[:, :, ::-1]) / 2, atol=1e-6)
+    assert both[2, 10, 14] == pytest.approx(both[2, 10, 33])
+    chosen = seen._replace(postprocess=Postprocess(flips=True))
+    np.testing.assert_array_equal(predict_volume(chosen, volume), both)
+
+
+def test_the_liver_is_mirrored_with_its_slices():
+    volume = Volume(bright(2), Geometry(np.eye(4)))
+    liver = np.zeros(volume.hu.shape, bool)
+    liver[2, 8:24, 12:20] = True  # the left part alone
+    seen = network(Stage.TUMOR, Channel(0), size=48, roi_dilation=0)
+    alone, both = (predict_volume(seen, volume, liver, flips=flips) for flips in (False, True))
+    np.testing.assert_allclose(both, alone, atol=2e-2)

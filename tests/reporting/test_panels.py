@@ -4,7 +4,7 @@ import pytest
 
 from liverjax.errors import InputError
 from liverjax.reporting.drawing import LIVER_COLOR, TUMOR_COLOR
-from liverjax.reporting.panels import HEADINGS, draw_panels, save_panels
+from liverjax.reporting.panels import HEADINGS, choose_slices, draw_panels, save_panels
 from liverjax.volume import Geometry, Segmentation, Volume
 
 SHAPE = (12, 40, 60)
@@ -23,10 +23,10 @@ def volume(geometry=GRID):
     return Volume(np.full(SHAPE, 40, np.int16), geometry)
 
 
-def rows_of(prediction, reference, rows=4, geometry=GRID):
+def rows_of(prediction, reference, geometry=GRID):
     """Axes of the figure, a list per row of it."""
     segmentations = (Segmentation(each, geometry) for each in (prediction, reference))
-    axes = draw_panels(volume(geometry), *segmentations, rows).axes
+    axes = draw_panels(volume(geometry), *segmentations).axes
     return [axes[start : start + 3] for start in range(0, len(axes), 3)]
 
 
@@ -43,24 +43,68 @@ def outlines(axes):
     }
 
 
-def test_a_row_per_slice_with_input_truth_and_prediction():
-    shifted = np.roll(labels(), 3, axis=2)
-    panels = rows_of(shifted, labels())
-    assert [texts(row[0])[0] for row in panels] == ["slice 3", "slice 6", "slice 7", "slice 9"]
+def predicted():
+    """The liver cut off in slice 8 and whole in 3, and a false tumour in slice 4."""
+    array = labels()
+    array[2:10, 10:12] = 0
+    array[3] = labels()[3]
+    array[8, 20:] = 0
+    array[4, 12:14, 8:10] = 2
+    return array
+
+
+def test_the_best_and_the_worst_slice_of_both_structures():
+    panels = rows_of(predicted(), labels())
+    assert [texts(row[0])[0] for row in panels] == [
+        "slice 3: best liver, Dice 1.00",
+        f"slice 8: worst liver, Dice {2 * 8 / 28:.2f}",
+        "slice 6: best tumour, Dice 1.00",
+        "slice 4: worst tumour, Dice 0.00",
+    ]
     assert [axes.get_title() for axes in panels[0]] == list(HEADINGS)
     assert "truth" in HEADINGS[1]
     assert "HU" in HEADINGS[0]
     for row in panels:
         assert outlines(row[0]) == set()
         assert len(row[0].images) == 1
-    tumour_row = panels[1]
-    for axes, expected in zip(tumour_row[1:], (labels()[6], shifted[6]), strict=True):
+    for axes, expected in zip(panels[2][1:], (labels()[6], predicted()[6]), strict=True):
         assert outlines(axes) == {LIVER_COLOR, TUMOR_COLOR}
         np.testing.assert_array_equal(axes.images[1].get_array()[..., 3] > 0, expected > 0)
 
 
-def test_never_more_rows_than_slices():
-    assert len(rows_of(labels(), labels(), rows=100)) == 8
+def test_of_equal_slices_the_one_with_most_voxels_is_shown():
+    bigger = labels()
+    bigger[7, 10:31, 5:30] = 1
+    liver, tumor = choose_slices(bigger, bigger)
+    assert liver == (7, "slice 7: best/worst liver, Dice 1.00")
+    assert tumor == (6, "slice 6: only tumour, Dice 1.00")
+    missed = choose_slices(np.where(bigger == 2, 1, bigger), bigger)[1]
+    assert missed == (6, "slice 6: only tumour, Dice 0.00")
+
+
+def test_a_slice_that_is_chosen_twice_comes_once():
+    both = labels()
+    both[6, 20:] = 0
+    liver = choose_slices(both, labels())[1]
+    assert liver.number == 6
+    assert liver.title.splitlines()[1] == "only tumour, Dice 1.00"
+    assert len(choose_slices(both, labels())) == 2
+
+
+def test_without_a_ct_masks_are_drawn_on_black_where_they_are():
+    segmentations = (Segmentation(each, GRID) for each in (predicted(), labels()))
+    axes = draw_panels(None, *segmentations).axes
+    assert len(axes) == 2 * 4
+    assert [each.get_title() for each in axes[:2]] == ["truth", "prediction"]
+    assert texts(axes[0])[0] == "slice 3: best liver, Dice 1.00"
+    for each in axes:
+        shown = each.images[0]
+        assert np.asarray(shown.get_array()).max() <= shown.get_clim()[0]
+    # Rows 10 to 29 and columns 5 to 29, with a margin of 8.
+    assert axes[0].images[0].get_array().shape == (36, 38)
+    np.testing.assert_array_equal(
+        axes[1].images[1].get_array()[..., 3] > 0, predicted()[3, 2:38, :38] > 0
+    )
 
 
 def test_patient_right_is_on_the_left_whatever_the_orientation_of_the_array():
@@ -79,7 +123,7 @@ def test_patient_right_is_on_the_left_whatever_the_orientation_of_the_array():
         shown = panels[0][1].images[1].get_array()[..., 3] > 0
         assert shown[:, :30].sum() == 20 * 25
         assert shown[:, 30:].sum() == 0
-        assert texts(panels[0][0])[0] == "slice 3"
+        assert texts(panels[0][0])[0].startswith("slice 2: ")
 
 
 @pytest.mark.parametrize("spacing", [(3.0, 2.0, 1.0), None])
@@ -96,15 +140,17 @@ def test_what_is_missed_or_invented_chooses_slices_too():
     nothing = np.zeros(SHAPE, np.uint8)
     for prediction, reference in ((nothing, labels()), (labels(), nothing)):
         panels = rows_of(prediction, reference)
-        assert [texts(row[0])[0] for row in panels][1] == "slice 6"
+        assert [texts(row[0])[0] for row in panels][-1] == "slice 6: only tumour, Dice 0.00"
         without, with_liver = (1, 2) if reference is nothing else (2, 1)
-        assert outlines(panels[1][without]) == set()
-        assert outlines(panels[1][with_liver]) == {LIVER_COLOR, TUMOR_COLOR}
+        assert outlines(panels[-1][without]) == set()
+        assert outlines(panels[-1][with_liver]) == {LIVER_COLOR, TUMOR_COLOR}
 
 
 def test_no_liver_at_all_is_drawn(tmp_path):
     nothing = Segmentation(np.zeros(SHAPE, np.uint8), GRID)
+    assert texts(draw_panels(volume(), nothing, nothing).axes[0])[0] == "slice 6: no liver"
     save_panels(tmp_path / "p.png", volume(), nothing, nothing)
+    save_panels(tmp_path / "p.png", None, nothing, nothing)
     assert [path.name for path in tmp_path.iterdir()] == ["p.png"]
     air = Volume(np.full((1, 8, 8), -1000, np.int16), GRID)
     everywhere = Segmentation(np.full((1, 8, 8), 2, np.uint8), GRID)
@@ -119,4 +165,6 @@ def test_another_grid_is_refused_and_nothing_written(tmp_path):
         save_panels(tmp_path / "p.png", volume(), wrong, fine)
     with pytest.raises(InputError, match="CT and reference"):
         save_panels(tmp_path / "p.png", volume(), fine, wrong)
+    with pytest.raises(InputError, match="prediction and reference"):
+        save_panels(tmp_path / "p.png", None, fine, wrong)
     assert list(tmp_path.iterdir()) == []

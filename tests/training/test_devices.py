@@ -10,11 +10,11 @@ import pytest
 
 from liverjax.choices import Stage
 from liverjax.config import OptimizerConfig
+from liverjax.datasets.in_memory import InMemorySource
 from liverjax.errors import ConfigError
 from liverjax.training import devices
 from liverjax.training.log import read_metrics
 from liverjax.training.program import build_program
-from liverjax.training.sources import InMemorySource
 from tests.conftest import ROOT
 from tests.toy import toy_config, toy_slices
 

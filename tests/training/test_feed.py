@@ -7,13 +7,13 @@ import pytest
 from configs import thesis_liver
 from liverjax.choices import Feed, Stage
 from liverjax.config import PreprocessConfig
+from liverjax.datasets.in_memory import InMemorySource
 from liverjax.training import feed as feed_module
 from liverjax.training import resident
 from liverjax.training.devices import all_devices
 from liverjax.training.feed import bytes_per_slice, choose_feed, open_feed
 from liverjax.training.metrics import accumulate, summarize
 from liverjax.training.program import build_program
-from liverjax.training.sources import InMemorySource
 from tests.toy import BATCH, SLICES, toy_config, toy_slices, toy_source
 
 

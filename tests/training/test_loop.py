@@ -8,11 +8,11 @@ import pytest
 
 from liverjax.checkpoint import load_model
 from liverjax.choices import Feed, Stage
+from liverjax.datasets.in_memory import InMemorySource
 from liverjax.errors import ConfigError, InputError, TrainingError
 from liverjax.io.lock import only_user
 from liverjax.training.log import MetricLog, read_metrics
 from liverjax.training.loop import fit, is_finished
-from liverjax.training.sources import InMemorySource
 from tests.toy import toy_config, toy_slices, toy_source
 
 

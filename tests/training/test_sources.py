@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from liverjax.config import ExperimentConfig
+from liverjax.datasets.in_memory import InMemorySource
 from liverjax.errors import ConfigError, InputError
-from liverjax.training.sources import InMemorySource, check_sources
+from liverjax.training.sources import check_sources
 
 
 @pytest.fixture

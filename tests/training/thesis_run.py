@@ -17,13 +17,13 @@ import numpy as np
 from configs import thesis_liver, thesis_tumor
 from experiments.app import show_progress
 from liverjax.choices import Stage
+from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.phantom.phantom import make_phantom
 from liverjax.labels import merge_masks
 from liverjax.process import keep_freed_memory
 from liverjax.training.log import read_metrics
 from liverjax.training.loop import fit
-from liverjax.training.sources import InMemorySource
 
 PHANTOMS = range(1, 9)
 SPEC = PhantomSpec((32, 256, 256))

@@ -19,11 +19,11 @@ from liverjax.checkpoint import Checkpoints, open_checkpoints
 from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict, to_dict
+from liverjax.datasets.in_memory import InMemorySource
 from liverjax.errors import LiverjaxError
 from liverjax.training import loop
 from liverjax.training.devices import all_devices, join_processes, share_of_batches
 from liverjax.training.resume import restore
-from liverjax.training.sources import InMemorySource
 from tests.toy import toy_config, toy_slices
 
 # Where a write can be held. Orbax writes under a temporary name and renames; then comes the seal.

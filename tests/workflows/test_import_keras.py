@@ -22,7 +22,7 @@ from liverjax.training.program import build_program
 from liverjax.training.resume import restore, start_from
 from liverjax.workflows.evaluate import check_held_out, check_same_dataset
 from liverjax.workflows.import_keras import import_keras, stage_of, with_patients
-from liverjax.workflows.manifest import begin_run
+from liverjax.workflows.manifest import Subject, begin_run
 from tests.test_commands import run
 
 SMALL = (4, 8)
@@ -130,13 +130,13 @@ def test_nobody_is_held_out_unless_the_user_says_so():
 def test_a_run_can_start_from_it_and_not_be_tested_on_its_patients(imported, tmp_path):
     run = imported[1]
     config = small_config(init_from=str(run))
-    manifest = begin_run(tmp_path / "tuned", config, "f" * 64, None, False)
+    manifest = begin_run(tmp_path / "tuned", Subject(config, "f" * 64), {}, None, False)
     assert manifest["initial"]["step"] == 0
     assert manifest["initial"]["dataset"]["fingerprint"] is None
     assert "patient12" not in manifest["initial"]["patients"]
     config.dataset = DatasetConfig("ircadb", ("patient02",), (), ("patient01",))
     with pytest.raises(SplitError, match="patient01: among the patients of the run"):
-        begin_run(tmp_path / "refused", config, "f" * 64, None, False)
+        begin_run(tmp_path / "refused", Subject(config, "f" * 64), {}, None, False)
     devices = all_devices()
     state = build_program(config, 2, devices.everywhere).state
     state = start_from(config.init_from, 0, state, devices)

@@ -11,33 +11,26 @@ from liverjax.config import ModelConfig
 from liverjax.errors import SplitError
 from liverjax.io.ct import read_ct
 from liverjax.workflows.quickstart import format_result, quickstart
+from liverjax.workflows.report import read_evaluation
 from tests.small_run import PATIENTS, run_quickstart, small_config
 
 
 def test_the_cascade_learns_the_liver(small_run):
     _, result = small_run
-    assert [score.patient for score in result.scores] == list(PATIENTS.test)
-    assert min(score.liver_dice for score in result.scores) > 0.7
-    assert min(s.liver_dice for s in result.scores) > result.baselines[Stage.LIVER].mean_dice
+    assert [score.case for score in result.scores] == list(PATIENTS.test)
+    assert min(score.liver.dice for score in result.scores) > 0.7
+    assert min(s.liver.dice for s in result.scores) > result.baselines[Stage.LIVER].mean_dice
 
 
 def test_the_evaluation_has_its_documented_form(small_run):
     workdir, result = small_run
-    patients = json.loads((workdir / "evaluation.json").read_text())["patients"]
-    assert [set(entry) for entry in patients] == 2 * [
-        {
-            "patient",
-            "liver_dice",
-            "tumor_dice",
-            "tumor_false_positive_ml",
-            "liver_confusion",
-            "tumor_confusion",
-        }
-    ]
-    with_tumor, without = patients
-    assert with_tumor["tumor_dice"] == result.scores[0].tumor_dice
-    assert without["tumor_dice"] is None
-    assert without["tumor_false_positive_ml"] >= 0
+    assert read_evaluation(workdir) == result.scores
+    with_tumor, without = result.scores
+    found = json.loads((workdir / "aggregate.json").read_text())
+    assert found["tumor"]["dice"]["mean"] == with_tumor.tumor.dice
+    assert found["tumor"]["dice"]["undefined"] == 1
+    assert without.tumor.dice is None
+    assert without.tumor.false_positive_ml >= 0
 
 
 def test_the_prediction_lies_on_the_grid_of_the_archive(small_run):
@@ -97,7 +90,7 @@ def test_real_archives_are_divided_by_patient(small_run, tmp_path):
     result = quickstart(tmp_path / "work", *configs, manual_dir=archive)
     sides = load_model(tmp_path / "work" / "liver").manifest["patients"]
     assert sorted(itertools.chain(*sides.values())) == ["patient01", "patient02", "patient04"]
-    assert [score.patient for score in result.scores] == sides["test"]
+    assert [score.case for score in result.scores] == sides["test"]
     (archive / "3Dircadb1.4.zip").unlink()
     with pytest.raises(SplitError, match="at least 3 patients"):
         quickstart(tmp_path / "other", *configs, manual_dir=archive)

@@ -14,8 +14,8 @@ from liverjax.io.lock import only_user
 from liverjax.training.log import read_metrics
 from liverjax.training.loop import fit
 from liverjax.workflows.build_dataset import build_dataset
-from liverjax.workflows.manifest import begin_run, check_ancestor
-from liverjax.workflows.train import train
+from liverjax.workflows.manifest import Subject, begin_run, check_ancestor
+from liverjax.workflows.train import train_prepared
 from tests.datasets.tiny_archive import write_patient
 from tests.small_run import PATIENTS, small_config
 from tests.toy import toy_config, toy_source
@@ -49,7 +49,7 @@ def test_impossible_patients_are_refused_before_anything_is_written(
 ):
     workdir, _ = small_run
     with pytest.raises(SplitError, match=message):
-        train(with_patients(**sides), workdir / "data", tmp_path / "run")
+        train_prepared(with_patients(**sides), workdir / "data", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -60,19 +60,19 @@ def test_a_run_goes_on_with_its_own_dataset_and_configuration_only(small_run, tm
     shutil.copytree(workdir / "liver" / "checkpoints", tmp_path / "checkpoints")
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match="fingerprint 000000000000"):
-        train(small_config(Stage.LIVER), workdir / "data", tmp_path)
+        train_prepared(small_config(Stage.LIVER), workdir / "data", tmp_path)
     for damaged in ("{", "[]", "{}"):
         (tmp_path / "manifest.json").write_text(damaged)
         with pytest.raises(InputError, match=r"manifest\.json"):
-            train(small_config(Stage.LIVER), workdir / "data", tmp_path)
+            train_prepared(small_config(Stage.LIVER), workdir / "data", tmp_path)
     other = dataclasses.replace(small_config(Stage.LIVER), seed=1)
     with pytest.raises(ConfigError, match=r"config\.seed"):
-        train(other, workdir / "data", workdir / "liver")
+        train_prepared(other, workdir / "data", workdir / "liver")
 
 
 def test_a_missing_dataset_says_how_to_build_it(tmp_path):
     with pytest.raises(InputError, match=r"experiments\.build_dataset"):
-        train(small_config(Stage.LIVER), tmp_path / "data", tmp_path / "run")
+        train_prepared(small_config(Stage.LIVER), tmp_path / "data", tmp_path / "run")
 
 
 def test_a_start_refused_for_another_leaves_its_manifest_alone(small_run, tmp_path):
@@ -85,7 +85,7 @@ def test_a_start_refused_for_another_leaves_its_manifest_alone(small_run, tmp_pa
     for run in (tmp_path / "run", tmp_path / "early"):
         begun = (run / "manifest.json").read_bytes()
         with only_user(run), pytest.raises(InputError, match="another process is writing here"):
-            train(small_config(Stage.LIVER), workdir / "data", run)
+            train_prepared(small_config(Stage.LIVER), workdir / "data", run)
         assert (run / "manifest.json").read_bytes() == begun
 
 
@@ -104,7 +104,7 @@ def test_a_resumed_run_keeps_its_first_manifest_and_notes_the_second(small_run, 
     (run / "manifest.json").write_text(json.dumps(begun))
     before, last = checkpoint_steps(run)[-2:]
     (run / "checkpoints" / str(last) / "contents.json").unlink()
-    train(config, workdir / "data", run)
+    train_prepared(config, workdir / "data", run)
     manifest = json.loads((run / "manifest.json").read_text())
     assert {**manifest, "resumed": []} == begun
     assert [entry["step"] for entry in manifest["resumed"]] == [before]
@@ -114,7 +114,7 @@ def test_a_resumed_run_keeps_its_first_manifest_and_notes_the_second(small_run, 
     assert any("begun with jaxlib 0.0.1, now" in line for line in different)
     assert any("begun with cpus 1000, now" in line for line in different)
     # With nothing left to do, nothing is noted.
-    train(config, workdir / "data", run)
+    train_prepared(config, workdir / "data", run)
     assert json.loads((run / "manifest.json").read_text()) == manifest
 
 
@@ -132,7 +132,7 @@ def test_initial_weights_must_tell_whom_they_have_seen(small_run, tmp_path):
     fit(toy_config(epochs=1), toy_source(), None, tmp_path / "first", {})
     heir = dataclasses.replace(small_config(Stage.LIVER), init_from=str(tmp_path / "first"))
     with pytest.raises(CheckpointError, match=r"config\.init_from: .*first does not tell"):
-        train(heir, workdir / "data", tmp_path / "heir")
+        train_prepared(heir, workdir / "data", tmp_path / "heir")
     assert not (tmp_path / "heir" / "manifest.json").exists()
 
 
@@ -156,7 +156,7 @@ def test_patients_that_the_initial_weights_have_seen_cannot_be_held_out(
 
 def begin_anew(run, config, workdir):
     fingerprint = load_model(workdir / "liver").manifest["dataset"]["fingerprint"]
-    return begin_run(run, config, fingerprint, step=None, finished=False)
+    return begin_run(run, Subject(config, fingerprint), {}, step=None, finished=False)
 
 
 def test_the_thesis_sees_every_slice_and_36_copies_of_those_with_tumour(tmp_path):
@@ -168,7 +168,7 @@ def test_the_thesis_sees_every_slice_and_36_copies_of_those_with_tumour(tmp_path
     config.dataset = DatasetConfig(train=("patient04",), validation=("patient17",))
     config.preprocess = dataclasses.replace(config.preprocess, size=16)
     config.model = ModelConfig(features=(4, 4))
-    train(config, tmp_path / "data", tmp_path / "run")
+    train_prepared(config, tmp_path / "data", tmp_path / "run")
     (record,) = read_metrics(tmp_path / "run")
     assert record["step"] == (6 + 36) // config.batch_size
     assert record["learning_rate"] == pytest.approx(1e-3)

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 from tqdm import tqdm
 
+from liverjax.datasets.content import BYTES
 from liverjax.datasets.ircadb import layout
 from liverjax.datasets.slices import PatientSummary, changes, slice_examples
 from liverjax.datasets.splits import patient_split
@@ -22,8 +23,11 @@ _PATIENTS = range(1, 21)
 class Builder(tfds.core.GeneratorBasedBuilder):
     """3D-IRCADb-01 by axial slices: one split per patient, in slice order."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Slices in order, one split per patient."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {
+        "1.1.0": "What each slice shows, to find it again under another name.",
+        "1.0.0": "Slices in order, one split per patient.",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         f"Fetch 3D-IRCADb-01 from {HOMEPAGE} and put it into manual_dir, packed or unpacked: "
         "3Dircadb1.zip, or 3Dircadb1.N.zip or a folder 3Dircadb1.N for each patient N. A folder "
@@ -44,6 +48,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                     "position": tfds.features.Tensor(shape=(3,), dtype=np.float32),
                     "liver_pixels": np.int32,
                     "tumor_pixels": np.int32,
+                    "content": tfds.features.Tensor(shape=(BYTES,), dtype=np.uint8),
                 }
             ),
             homepage=HOMEPAGE,

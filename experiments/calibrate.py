@@ -1,0 +1,28 @@
+"""Chooses thresholds and post-processing of two networks on their validation patients.
+
+python -m experiments.calibrate --liver=DIR --tumor=DIR
+"""
+
+from absl import flags
+
+from experiments import app
+from liverjax.choices import Stage
+from liverjax.inference.load import load_network
+from liverjax.workflows.calibrate import calibrate, describe_calibration
+from liverjax.workflows.prepared import open_prepared
+
+_LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
+_TUMOR = flags.DEFINE_string("tumor", None, "Workdir of the tumour network.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datasets.")
+
+
+def main() -> None:
+    runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
+    networks = {stage: load_network(run, stage) for stage, run in runs.items()}
+    collection = open_prepared(networks[Stage.LIVER].config.dataset.name, app.path(_DATA_DIR))
+    for stage, calibration in calibrate(networks, collection).items():
+        print(f"{stage.value}: {describe_calibration(calibration)}")
+
+
+if __name__ == "__main__":
+    app.run(main)

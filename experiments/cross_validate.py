@@ -1,0 +1,51 @@
+"""Trains and judges the cascade on every patient once, fold by fold.
+
+python -m experiments.cross_validate --config=configs/cross_validation.py --workdir=DIR
+"""
+
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from experiments import app
+from liverjax.errors import ConfigError
+from liverjax.validation import validate_protocol
+from liverjax.workflows.cross_validate import cross_validate, merge
+from liverjax.workflows.evaluate import format_scores
+from liverjax.workflows.prepared import open_prepared
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Both stages and the protocol; fields change with e.g. --config.folds=3."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the cross-validation.", required=True)
+_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datasets.")
+_FOLDS = flags.DEFINE_list("folds", [], "Numbers of the folds to run here; by default all.")
+_MERGE = flags.DEFINE_list(
+    "merge", [], "Workdirs whose folds are pooled into --workdir; nothing is trained."
+)
+
+
+def main() -> None:
+    workdir = app.path(_WORKDIR)
+    if _MERGE.value:
+        print(format_scores(merge([Path(each).expanduser() for each in _MERGE.value], workdir)))
+        return
+    if _CONFIG.value is None:
+        raise ConfigError("--config: expected a file such as configs/cross_validation.py")
+    validate_protocol(_CONFIG.value)
+    collection = open_prepared(_CONFIG.value.liver.dataset.name, app.path(_DATA_DIR))
+    scores = cross_validate(_CONFIG.value, collection, workdir, _numbers(_FOLDS.value))
+    if scores is not None:
+        print(format_scores(scores))
+
+
+def _numbers(texts: list[str]) -> list[int]:
+    wrong = [text for text in texts if not text.strip().isdecimal()]
+    if wrong:
+        raise ConfigError(f"--folds: expected numbers such as 0,2, found {wrong[0]!r}")
+    return [int(text) for text in texts]
+
+
+if __name__ == "__main__":
+    app.run(main)

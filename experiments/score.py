@@ -1,0 +1,41 @@
+"""Scores segmentations made by any tool against references, both folders of NIfTI files.
+
+python -m experiments.score --predictions=DIR --references=DIR --output=DIR
+"""
+
+from absl import flags
+
+from experiments import app
+from liverjax.evaluation.aggregate import aggregate
+from liverjax.reporting.score_tables import mean_table, plain_text
+from liverjax.workflows.report import PAGE
+from liverjax.workflows.score import score
+
+_PREDICTIONS = flags.DEFINE_string(
+    "predictions", None, "Folder of NIfTI files: 0 background, 1 liver, 2 tumour.", required=True
+)
+_REFERENCES = flags.DEFINE_string(
+    "references", None, "Folder of NIfTI files of the same names.", required=True
+)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for the report.", required=True)
+_IMAGES = flags.DEFINE_string("images", None, "Folder of the CTs, to draw slices on.")
+_SPACING_KNOWN = flags.DEFINE_bool(
+    "spacing_known", None, "Whether voxel sizes are real; by default, see README."
+)
+
+
+def main() -> None:
+    output = app.path(_OUTPUT)
+    scores = score(
+        app.path(_PREDICTIONS),
+        app.path(_REFERENCES),
+        output,
+        images=app.path(_IMAGES) if _IMAGES.value else None,
+        spacing_known=_SPACING_KNOWN.value,
+    )
+    print(plain_text(mean_table(aggregate(scores))))
+    print(f"\n{output / PAGE}")
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,78 @@
+"""An evaluation as one page, which needs nothing but the files beside it."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from liverjax.evaluation.case import CaseScore
+from liverjax.reporting.score_tables import Table, score_tables, seen_notice
+
+_STYLE = """
+body { font-family: sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; }
+table { border-collapse: collapse; font-size: 0.9em; }
+th, td { padding: 0.25em 0.7em; text-align: right; border-bottom: 1px solid #ddd; }
+th:first-child, td:first-child { text-align: left; }
+tr.sum { background: #f3f3f3; }
+figure { margin: 1.5em 0; }
+img { max-width: 100%; border: 1px solid #ddd; }
+.warning { border: 2px solid #d55e00; padding: 0.7em 1em; font-weight: bold; }
+""".strip()
+
+
+def html_report(
+    cases: Sequence[CaseScore],
+    summary: dict[str, Any],
+    figures: Sequence[tuple[str, str]],
+    files: Sequence[str],
+) -> str:
+    """A page of all tables and figures, with a banner where figures are not held out.
+
+    Args:
+        cases: a row each.
+        summary: their aggregate, see `liverjax.evaluation.aggregate.aggregate`.
+        figures: path and caption of each picture, relative to the page, with slashes.
+        files: paths of the files to link to, likewise.
+    """
+    notice = seen_notice(summary)
+    banner = "" if notice is None else f'<p class="warning">{escape(notice)}</p>\n'
+    tables = "\n".join(map(_table, score_tables(cases, summary)))
+    links = ", ".join(f'<a href="{quote(path)}">{escape(path)}</a>' for path in files)
+    pictures = "\n".join(_figure(path, caption) for path, caption in figures)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Evaluation</title>
+<style>
+{_STYLE}
+</style>
+</head>
+<body>
+<h1>Evaluation of {summary["cases"]} cases</h1>
+{banner}<p>Intervals are of 95 %, by resampling cases. A dash is not defined. In full: {links}.</p>
+{tables}
+<h2>Figures</h2>
+{pictures}
+</body>
+</html>
+"""
+
+
+def _table(table: Table) -> str:
+    lines = [f"<h2>{escape(table.title)}</h2>", "<table>", _row(table.header, "th")]
+    for number, cells in enumerate(table.rows):
+        lines.append(_row(cells, "td", "" if number < table.body or not table.body else "sum"))
+    return "\n".join([*lines, "</table>"])
+
+
+def _row(cells: Sequence[str], element: str, kind: str = "") -> str:
+    inside = "".join(f"<{element}>{escape(cell)}</{element}>" for cell in cells)
+    return f'<tr class="{kind}">{inside}</tr>' if kind else f"<tr>{inside}</tr>"
+
+
+def _figure(path: str, caption: str) -> str:
+    return (
+        f'<figure><img src="{quote(path)}" alt="{escape(caption)}" loading="lazy">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )

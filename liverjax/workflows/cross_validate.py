@@ -1,0 +1,197 @@
+"""What `cross_validate` does: every patient judged once, by networks that have not seen it."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from liverjax.choices import Protocol
+from liverjax.config_json import to_dict
+from liverjax.datasets.collection import Collection
+from liverjax.datasets.folds import Fold, check_folds, leave_one_out, read_folds, stratified_folds
+from liverjax.datasets.slices import select_patients
+from liverjax.errors import ConfigError, InputError, SplitError
+from liverjax.evaluation.case import CaseScore
+from liverjax.io.atomic import make_folder, write_json
+from liverjax.protocol import CrossValidationConfig
+from liverjax.validation import validate_protocol
+from liverjax.workflows.fold import run_fold, tumor_burden
+from liverjax.workflows.report import EVALUATION, FIGURES, read_evaluation, write_report
+
+_LOGGER = logging.getLogger(__name__)
+
+PLAN = "plan.json"
+
+
+def cross_validate(
+    config: CrossValidationConfig,
+    collection: Collection,
+    workdir: Path,
+    numbers: Sequence[int] = (),
+) -> list[CaseScore] | None:
+    """Runs the folds that are not done yet, and pools them once all are.
+
+    Args:
+        config: what is run.
+        collection: the dataset.
+        workdir: `plan.json` says who is on which side of each fold, `fold0/`, ... hold the folds
+            (see `liverjax.workflows.fold`), and the report of all cases lies beside them.
+        numbers: the folds to run, from 0; by default all. Others may run elsewhere, on the same
+            configuration and dataset, see `merge`.
+
+    Returns:
+        The scores of all cases; None where a fold is still missing.
+
+    Raises:
+        ConfigError: an impossible value, no such fold, or `workdir` belongs to another
+            configuration or dataset.
+        SplitError: too few patients, or one that would be on two sides.
+        LiverjaxError: whatever training and evaluation raise.
+    """
+    validate_protocol(config)
+    folds = make_folds(config, collection)
+    unknown = sorted(set(numbers) - set(range(len(folds))))
+    if unknown:
+        raise ConfigError(f"folds: expected numbers from 0 to {len(folds) - 1}, found {unknown[0]}")
+    _begin(config, collection, folds, workdir)
+    for number in numbers or range(len(folds)):
+        _LOGGER.info("Fold %d: tested on %s", number, ", ".join(folds[number].test))
+        run_fold(config, collection, folds[number], _folder(workdir, number))
+    missing = _undone([workdir], len(folds))
+    if missing:
+        _LOGGER.info("Still to be run: folds %s", ", ".join(map(str, missing)))
+        return None
+    return _pool([workdir], folds, workdir)
+
+
+def merge(workdirs: Sequence[Path], output: Path) -> list[CaseScore]:
+    """Pools the folds that were run in several workdirs, each of them once.
+
+    Args:
+        workdirs: of the same configuration and dataset; of a fold that is done in several, the
+            first is taken.
+        output: folder for the report.
+
+    Returns:
+        The scores of all cases.
+
+    Raises:
+        InputError: plans that differ or are damaged, or a fold that is done nowhere.
+    """
+    plans = [_read_plan(workdir) for workdir in workdirs]
+    if not plans:
+        raise InputError("expected one workdir or more, found none")
+    for workdir, plan in zip(workdirs, plans, strict=True):
+        if plan != plans[0]:
+            raise InputError(
+                f"{workdir / PLAN}: differs from {workdirs[0] / PLAN} in {_of(plans[0], plan)}"
+            )
+    folds = [Fold(**{k: tuple(v) for k, v in each.items()}) for each in plans[0]["folds"]]
+    missing = _undone(workdirs, len(folds))
+    if missing:
+        listed = ", ".join(map(str, workdirs))
+        raise InputError(f"{listed}: expected every fold, found none of {missing}")
+    return _pool(workdirs, folds, output)
+
+
+def make_folds(config: CrossValidationConfig, collection: Collection) -> list[Fold]:
+    """Who is on which side of each fold; see `liverjax.datasets.folds`.
+
+    Raises:
+        SplitError, InputError: patients or a file that no folds can be made of.
+    """
+    held = collection.summaries
+    chosen = select_patients(collection.name, held, config.patients or tuple(held))
+    burden = {name: tumor_burden(summary) for name, summary in chosen.items()}
+    validation, seed = config.validation, config.seed
+    if config.protocol is Protocol.KFOLD:
+        folds = stratified_folds(burden, folds=config.folds, validation=validation, seed=seed)
+    elif config.protocol is Protocol.LEAVE_ONE_OUT:
+        folds = leave_one_out(burden, validation=validation, seed=seed)
+    else:
+        path = Path(config.splits).expanduser()
+        folds = read_folds(path, burden, validation=validation, seed=seed)
+    check_folds(folds)
+    for number, fold in enumerate(folds):
+        if len(fold.train) < config.inner_folds:
+            raise SplitError(
+                f"fold {number}: expected at least inner_folds ({config.inner_folds}) patients to "
+                f"train on, found {len(fold.train)}"
+            )
+        if config.calibrate and not fold.validation:
+            raise SplitError(f"fold {number}: expected a validation patient to calibrate on")
+    return folds
+
+
+def _folder(workdir: Path, number: int) -> Path:
+    return workdir / f"fold{number}"
+
+
+def _begin(
+    config: CrossValidationConfig, collection: Collection, folds: Sequence[Fold], workdir: Path
+) -> None:
+    """Writes the plan, or refuses a workdir that was begun by another."""
+    plan = {
+        "config": to_dict(config),
+        "dataset": {"name": collection.name, "fingerprint": collection.fingerprint},
+        "folds": [{side: list(names) for side, names in f._asdict().items()} for f in folds],
+    }
+    if not (make_folder(workdir) / PLAN).exists():
+        write_json(workdir / PLAN, plan)
+        return
+    earlier = _read_plan(workdir)
+    if earlier != plan:
+        raise ConfigError(
+            f"{workdir}: begun with another plan, which differs in {_of(earlier, plan)}; give the "
+            "same configuration and dataset, or another workdir"
+        )
+
+
+def _read_plan(workdir: Path) -> dict[str, Any]:
+    path = workdir / PLAN
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        if set(plan) != {"config", "dataset", "folds"}:
+            raise ValueError("expected the fields config, dataset and folds")
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: no plan of a cross-validation ({error})") from error
+    return plan
+
+
+def _of(first: Any, second: Any, where: str = "") -> str:
+    """The first field in which two plans differ, with both values."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for name in sorted({*first, *second}):
+            if first.get(name) != second.get(name):
+                return _of(first.get(name), second.get(name), f"{where}.{name}".lstrip("."))
+    return f"{where}: {first} -> {second}"
+
+
+def _undone(workdirs: Sequence[Path], folds: int) -> list[int]:
+    done = {n for n in range(folds) for workdir in workdirs if _is_done(workdir, n)}
+    return [number for number in range(folds) if number not in done]
+
+
+def _is_done(workdir: Path, number: int) -> bool:
+    return (_folder(workdir, number) / EVALUATION).is_file()
+
+
+def _pool(workdirs: Sequence[Path], folds: Sequence[Fold], output: Path) -> list[CaseScore]:
+    """Writes the report of all folds' cases, in the order of their names."""
+    cases: list[CaseScore] = []
+    figures: list[Path] = []
+    for number, fold in enumerate(folds):
+        folder = next(_folder(each, number) for each in workdirs if _is_done(each, number))
+        found = read_evaluation(folder)
+        names = sorted(case.case for case in found)
+        if names != sorted(fold.test):
+            raise InputError(
+                f"{folder / EVALUATION}: expected the cases {', '.join(fold.test)}, found "
+                f"{', '.join(names)}"
+            )
+        cases += found
+        figures += sorted((folder / FIGURES).glob("panels_*.png"))
+    cases.sort(key=lambda case: case.case)
+    write_report(output, cases, figures=figures)
+    return cases

@@ -1,0 +1,139 @@
+"""What keeps patients that a network has seen out of its test."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from liverjax.config import DatasetConfig
+from liverjax.datasets.collection import Collection
+from liverjax.datasets.content import check_contents_disjoint, load_contents
+from liverjax.datasets.known_overlap import check_known_overlap
+from liverjax.errors import InputError, SplitError
+from liverjax.inference.load import LoadedNetwork
+from liverjax.workflows.manifest import CONTENTS
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def check_training_side(dataset: DatasetConfig, collection: Collection) -> dict[str, np.ndarray]:
+    """Refuses sides that show the same, or patients that lie in a dataset that is tested on.
+
+    Args:
+        dataset: the patients of each side.
+        collection: that they are chosen from.
+
+    Returns:
+        What those trained and selected on show, by patient.
+
+    Raises:
+        SplitError: names the patients and the sides.
+    """
+    for tested in dataset.also_tested_on:
+        check_known_overlap(dataset.name, (*dataset.train, *dataset.validation), tested)
+    sides = {
+        side: collection.contents(patients) if patients else {}
+        for side, patients in (
+            ("train", dataset.train),
+            ("validation", dataset.validation),
+            ("test", dataset.test),
+        )
+    }
+    check_contents_disjoint(sides)
+    return sides["train"] | sides["validation"]
+
+
+def seen_in_training(networks: Iterable[LoadedNetwork]) -> set[str]:
+    """Whom the initial weights of the networks have seen, of the same dataset."""
+    seen: set[str] = set()
+    for network in networks:
+        initial = network.manifest.get("initial")
+        if initial and initial["dataset"]["name"] == network.config.dataset.name:
+            seen |= set(initial["patients"])
+    return seen
+
+
+def find_seen(
+    patients: Sequence[str], networks: Sequence[LoadedNetwork], collection: Collection
+) -> dict[str, str]:
+    """Who of the patients a network was trained or selected on, by name or by content.
+
+    Args:
+        patients: who is to be scored, of `collection`.
+        networks: those to be judged.
+        collection: that the patients belong to; another than that of a network is compared with
+            by content alone.
+
+    Returns:
+        By patient, how it was seen.
+
+    Raises:
+        InputError: a network was trained on a dataset of this name, but with other files.
+    """
+    reasons: dict[str, str] = {}
+    for network in networks:
+        stage, side = network.config.stage.value, network.config.dataset
+        if side.name == collection.name:
+            check_same_dataset([network], collection)
+            for name, members in (("trained", side.train), ("selected", side.validation)):
+                for patient in set(patients) & set(members):
+                    reasons.setdefault(patient, f"the {stage} network was {name} on it")
+            for patient in set(patients) & seen_in_training([network]):
+                reasons.setdefault(patient, f"the {stage} network's initial weights have seen it")
+        else:
+            members = (*side.train, *side.validation)
+            for patient in patients:
+                try:
+                    check_known_overlap(side.name, members, collection.name, [patient])
+                except SplitError as error:
+                    reasons.setdefault(patient, str(error))
+    unnamed = [patient for patient in patients if patient not in reasons]
+    return reasons | _seen_by_content(unnamed, networks, collection)
+
+
+def _seen_by_content(
+    patients: Sequence[str], networks: Sequence[LoadedNetwork], collection: Collection
+) -> dict[str, str]:
+    """Who of the patients shows the same as one that a network has seen under another name."""
+    reasons: dict[str, str] = {}
+    records = {}
+    for network in networks:
+        path = None if network.run is None else network.run / CONTENTS
+        if path is None or not path.is_file():
+            _LOGGER.warning(
+                "the %s network keeps no record of what its patients show, so that only their "
+                "names can be compared",
+                network.config.stage.value,
+            )
+        else:
+            records[network.config.stage.value] = load_contents(path)
+    shown = collection.contents(patients) if records and patients else {}
+    for stage, seen in records.items():
+        for patient, content in shown.items():
+            try:
+                check_contents_disjoint({"evaluation": {patient: content}, stage: seen})
+            except SplitError as error:
+                reasons.setdefault(patient, str(error))
+    return reasons
+
+
+def check_same_dataset(networks: Sequence[LoadedNetwork], collection: Collection) -> None:
+    """Refuses to judge networks on other files than those they were divided on.
+
+    Raises:
+        InputError: names the stage and both fingerprints.
+    """
+    for network in networks:
+        trained = network.manifest["dataset"]["fingerprint"]
+        if trained is None:
+            _LOGGER.warning(
+                "the %s network was imported and does not tell which files it was trained on; "
+                "its patients are taken to be those of the same names in data_dir",
+                network.config.stage.value,
+            )
+        elif trained != collection.fingerprint:
+            raise InputError(
+                f"the {network.config.stage.value} network was trained on a dataset of "
+                f"fingerprint {trained[:12]}, data_dir holds {collection.fingerprint[:12]}; give "
+                "the data_dir that both networks were trained from"
+            )

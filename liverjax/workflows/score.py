@@ -1,0 +1,129 @@
+"""What `score` does: segmentations made by any tool, judged against references."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from liverjax.errors import InputError
+from liverjax.evaluation.case import CaseScore
+from liverjax.evaluation.score import score_case
+from liverjax.io.atomic import staging
+from liverjax.io.nifti import SUFFIXES, is_nifti, read_labels, read_nifti
+from liverjax.reporting.panels import save_panels
+from liverjax.volume import check_same_grid
+from liverjax.workflows.report import PANELS, write_report
+
+# LiTS names the CT, its reference and a submission after the same number.
+_LITS = re.compile(r"(?:test-)?(?:volume|segmentation)-(\d+)")
+_LISTED = 10
+
+
+def score(
+    predictions: Path,
+    references: Path,
+    output: Path,
+    *,
+    images: Path | None = None,
+    spacing_known: bool | None = None,
+) -> list[CaseScore]:
+    """Scores every prediction against the reference of its name, and writes the report.
+
+    Files are NIfTI, 0 background, 1 liver, 2 tumour. A prediction has the name of its reference;
+    one may end in .nii and the other in .nii.gz. Of the names that LiTS uses the number alone
+    counts: `test-segmentation-5.nii` is judged against `segmentation-5.nii`, whose CT is
+    `volume-5.nii`.
+
+    Args:
+        predictions, references: folders that hold the same cases.
+        output: folder for the report, see `liverjax.workflows.report.write_report`.
+        images: folder of the CTs, which may hold more of them; without it the slices are drawn
+            on black.
+        spacing_known: see `liverjax.io.nifti.read_nifti`.
+
+    Returns:
+        The scores, in the order of the names of the references.
+
+    Raises:
+        InputError: a file without a partner, which is never left out in silence, two files of one
+            case, files of one case on different grids, or one that cannot be read.
+    """
+    found, true = find_cases(predictions), find_cases(references)
+    _check_partners(found, true, predictions, references)
+    pictures = {} if images is None else find_cases(images)
+    if images is not None:
+        _check_all_there(true, pictures, images)
+    scores = []
+    with staging(output / ".unfinished-figures") as drawn:
+        for key, path in tqdm(true.items(), desc="score", unit="case", disable=None):
+            case = _stem(path)
+            reference = read_labels(path, spacing_known=spacing_known)
+            prediction = read_labels(found[key], spacing_known=spacing_known)
+            check_same_grid(prediction, reference, (str(found[key]), str(path)))
+            volume = None
+            if key in pictures:
+                volume = read_nifti(pictures[key], spacing_known=spacing_known)
+                check_same_grid(volume, reference, (str(pictures[key]), str(path)))
+            scores.append(score_case(case, prediction, reference))
+            save_panels(drawn / f"{PANELS}{case}.png", volume, prediction, reference)
+        write_report(output, scores, figures=sorted(drawn.iterdir()))
+    return scores
+
+
+def find_cases(folder: Path) -> dict[str, Path]:
+    """NIfTI files of a folder by the name of their case, in the order of the files' names.
+
+    Raises:
+        InputError: no such folder, no NIfTI file in it, or two of one case.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    cases: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if not is_nifti(path) or path.name.startswith("."):
+            continue
+        stem = _stem(path)
+        lits = _LITS.fullmatch(stem)
+        key = lits[1] if lits else stem
+        if key in cases:
+            raise InputError(
+                f"{folder}: expected one file per case, found {cases[key].name} and {path.name}"
+            )
+        cases[key] = path
+    if not cases:
+        raise InputError(f"{folder}: expected files that end in {' or '.join(SUFFIXES)}")
+    return cases
+
+
+def _check_partners(
+    found: Mapping[str, Path], true: Mapping[str, Path], predictions: Path, references: Path
+) -> None:
+    problems = [
+        f"{folder} has no {what} for {_listed([here[key] for key in here if key not in there])}"
+        for folder, what, here, there in (
+            (predictions, "prediction", true, found),
+            (references, "reference", found, true),
+        )
+        if here.keys() - there.keys()
+    ]
+    if problems:
+        raise InputError("; ".join(problems))
+
+
+def _check_all_there(true: Mapping[str, Path], pictures: Mapping[str, Path], images: Path) -> None:
+    missing = [path for key, path in true.items() if key not in pictures]
+    if missing:
+        raise InputError(f"{images} has no CT for {_listed(missing)}")
+
+
+def _listed(paths: list[Path]) -> str:
+    names = ", ".join(path.name for path in paths[:_LISTED])
+    return names if len(paths) <= _LISTED else f"{names} and {len(paths) - _LISTED} more"
+
+
+def _stem(path: Path) -> str:
+    """The name of a NIfTI file without its suffix."""
+    name = path.name
+    longest = max((s for s in SUFFIXES if name.lower().endswith(s)), key=len)
+    return name[: -len(longest)]

@@ -1,0 +1,94 @@
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from liverjax.choices import Recipe
+from liverjax.errors import CheckpointError
+from liverjax.inference.calibration import (
+    FILE_NAME,
+    Calibration,
+    read_calibration,
+    read_postprocess,
+    write_calibration,
+)
+from liverjax.inference.postprocess import Postprocess, find_liver, find_tumor
+
+CHOSEN = Postprocess(threshold=0.35, min_voxels=10, min_ml=0.1, flips=True)
+CALIBRATION = Calibration(40, CHOSEN, ("patient06",), 0.91, 0.9, liver_step=30)
+
+
+def test_what_was_chosen_comes_back(tmp_path):
+    assert read_calibration(tmp_path) is None
+    assert read_postprocess(tmp_path, 40) == Postprocess()
+    write_calibration(tmp_path, CALIBRATION)
+    assert read_calibration(tmp_path) == CALIBRATION
+    assert read_postprocess(tmp_path, 40) == CHOSEN
+
+
+def test_what_was_chosen_for_another_checkpoint_is_not_used_and_the_log_says_so(tmp_path, caplog):
+    write_calibration(tmp_path, CALIBRATION)
+    with caplog.at_level(logging.WARNING, "liverjax"):
+        assert read_postprocess(tmp_path, 50) == Postprocess()
+    assert "step 40" in caplog.text
+    assert "step 50" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"threshold": 1.0},
+        {"threshold": "high"},
+        {"min_ml": -1.0},
+        {"min_voxels": -1},
+        {"unknown": 1},
+    ],
+)
+def test_an_impossible_value_is_refused_by_file(tmp_path, change):
+    write_calibration(tmp_path, CALIBRATION)
+    stored = json.loads((tmp_path / FILE_NAME).read_text())
+    stored["chosen"] |= change
+    (tmp_path / FILE_NAME).write_text(json.dumps(stored))
+    with pytest.raises(CheckpointError, match=r"postprocess\.json: damaged"):
+        read_postprocess(tmp_path, 40)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"step": 1}'])
+def test_a_damaged_file_is_refused(tmp_path, text):
+    (tmp_path / FILE_NAME).write_text(text)
+    with pytest.raises(CheckpointError, match=r"postprocess\.json: damaged"):
+        read_postprocess(tmp_path, 40)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "voxel_ml", "expected"),
+    [
+        (Postprocess(), 0.001, 10),
+        (Postprocess(min_ml=0.1), 0.001, 100),
+        (Postprocess(min_ml=0.1), None, 10),
+        (Postprocess(min_ml=0.001), 0.001, 10),
+        # 0.3 / 0.1 is a little more than 3 in floating point.
+        (Postprocess(min_voxels=0, min_ml=0.3), 0.1, 3),
+    ],
+)
+def test_the_smallest_tumour_is_that_of_both_limits(chosen, voxel_ml, expected):
+    assert chosen.smallest(voxel_ml) == expected
+
+
+def test_masks_follow_what_was_chosen():
+    probability = np.zeros((1, 8, 8))
+    probability[0, :4, :4] = 0.4
+    probability[0, 6:, 6:] = 0.4
+    everywhere = np.ones(probability.shape, bool)
+    low = Postprocess(threshold=0.3, min_voxels=0)
+    assert np.count_nonzero(find_liver(Recipe.WINDOW, probability, low)) == 16
+    assert not find_liver(Recipe.WINDOW, probability, Postprocess()).any()
+    found = [
+        np.count_nonzero(find_tumor(Recipe.WINDOW, probability, everywhere, chosen, 0.01))
+        for chosen in (low, Postprocess(threshold=0.3, min_voxels=0, min_ml=0.05), Postprocess())
+    ]
+    assert found == [20, 16, 0]
+    # The thesis has its threshold fixed.
+    assert not find_liver(Recipe.THESIS, probability, low).any()
+    assert not find_tumor(Recipe.THESIS, probability, everywhere, low, 0.01).any()

@@ -1,0 +1,106 @@
+import json
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+
+from liverjax.errors import InputError
+from liverjax.evaluation.aggregate import aggregate
+from liverjax.evaluation.tables import per_case_row, read_per_case
+from liverjax.workflows.report import read_evaluation, write_report
+from tests.evaluation.cases import UNKNOWN, case, labels, some_cases
+
+FILES = {
+    *("evaluation.json", "per_case.csv", "lesions.csv", "aggregate.json", "table.md"),
+    *("index.html", "figures"),
+}
+DRAWN = {
+    *("dice.png", "bland_altman.png", "detection.png", "confusion_liver.png"),
+    "confusion_tumor.png",
+}
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def links(page):
+    found = []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.extend(value for name, value in attrs if name in ("href", "src"))
+
+    Parser().feed(page.read_text())
+    return [unquote(link) for link in found]
+
+
+def test_everything_is_written_and_says_the_same(tmp_path):
+    picture = tmp_path / "panels_a & #1.png"
+    picture.write_bytes(b"picture")
+    folder = tmp_path / "new" / "report"
+    cases = some_cases()
+    write_report(folder, cases, figures=[picture])
+    assert names(folder) == FILES
+    assert names(folder / "figures") == DRAWN | {picture.name}
+    assert picture.exists()
+    assert read_evaluation(folder) == cases
+    assert read_per_case(folder / "per_case.csv").rows == {c.case: per_case_row(c) for c in cases}
+    found = json.loads((folder / "aggregate.json").read_text())
+    assert found == json.loads(json.dumps(aggregate(cases)))
+    assert f"{found['tumor']['dice']['mean']:.3f}" in (folder / "table.md").read_text()
+    shown = links(folder / "index.html")
+    assert f"figures/{picture.name}" in shown
+    assert {*FILES} - {*shown} == {"figures", "index.html"}
+    assert [link for link in shown if not (folder / link).is_file()] == []
+
+
+def test_seen_cases_are_told_of_everywhere(tmp_path):
+    write_report(tmp_path, some_cases(), seen=["b"])
+    assert "not held-out figures" in (tmp_path / "index.html").read_text()
+    assert "not held-out figures" in (tmp_path / "table.md").read_text()
+    assert (tmp_path / "per_case.csv").read_text().splitlines()[2].endswith(",yes")
+    for name in ("aggregate.json", "evaluation.json"):
+        assert json.loads((tmp_path / name).read_text())["seen"] == ["b"]
+    assert read_evaluation(tmp_path) == some_cases()
+
+
+def test_an_earlier_report_is_replaced_and_other_files_are_not(tmp_path):
+    picture = tmp_path / "panels_old.png"
+    picture.write_bytes(b"picture")
+    folder = tmp_path / "report"
+    write_report(folder, some_cases(), figures=[picture])
+    (folder / "figures" / "mine.png").write_text("mine")
+    # Without a voxel size and a lesion there is less to draw.
+    write_report(folder, [case("c", labels(), labels(), UNKNOWN)])
+    assert names(folder) == FILES
+    assert names(folder / "figures") == {
+        *("mine.png", "dice.png", "confusion_liver.png", "confusion_tumor.png")
+    }
+    assert [each.case for each in read_evaluation(folder)] == ["c"]
+
+
+def test_what_fails_leaves_the_earlier_report(tmp_path, monkeypatch):
+    write_report(tmp_path, some_cases())
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr("liverjax.workflows.report.html_report", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_report(tmp_path, some_cases()[:2])
+    for wrong in ([], some_cases()[:1] * 2):
+        with pytest.raises(InputError):
+            write_report(tmp_path, wrong)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert names(tmp_path) == FILES
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"cases": [{"case": "a"}]}'])
+def test_a_damaged_evaluation_is_named(tmp_path, text):
+    (tmp_path / "evaluation.json").write_text(text)
+    with pytest.raises(InputError, match=r"evaluation\.json"):
+        read_evaluation(tmp_path)
+    with pytest.raises(InputError, match=r"evaluation\.json: no evaluation"):
+        read_evaluation(tmp_path / "elsewhere")
