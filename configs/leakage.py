@@ -8,13 +8,21 @@ from liverjax.protocol import CrossValidationConfig, without_patients
 
 
 def get_config() -> CrossValidationConfig:
-    liver, tumor = (
-        _with_copies(module.get_config(), epochs)
-        for module, epochs in ((quickstart_liver, 1), (quickstart_tumor, 2))
+    return CrossValidationConfig(
+        liver=_small(quickstart_liver.get_config(), epochs=1),
+        tumor=_small(quickstart_tumor.get_config(), epochs=2),
+        folds=3,
+        validation=0,
+        calibrate=False,
     )
-    return CrossValidationConfig(liver=liver, tumor=tumor, folds=3, validation=0, calibrate=False)
 
 
-def _with_copies(config: ExperimentConfig, epochs: int) -> ExperimentConfig:
-    augment = dataclasses.replace(config.augment, copies=True)
-    return dataclasses.replace(without_patients(config), augment=augment, epochs=epochs)
+def _small(config: ExperimentConfig, epochs: int) -> ExperimentConfig:
+    """`config` at 64x64 with the copies of slices with tumour."""
+    return dataclasses.replace(
+        without_patients(config),
+        epochs=epochs,
+        preprocess=dataclasses.replace(config.preprocess, size=64),
+        model=dataclasses.replace(config.model, features=(8, 16, 32, 64)),
+        augment=dataclasses.replace(config.augment, copies=True),
+    )

@@ -8,6 +8,7 @@ from ml_collections import config_flags
 
 from configs.leakage import get_config
 from experiments import app
+from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes, read_volumes
 from liverjax.io.atomic import make_folder, write_json, write_text
 from liverjax.reporting.leakage import save_protocols
@@ -18,12 +19,12 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for everything.", requir
 _DATA = flags.DEFINE_string(
     "data", None, "Folder of volume-N.nii.gz and segmentation-N.nii.gz; by default phantoms."
 )
-_PHANTOMS = flags.DEFINE_integer("phantoms", 12, "How many phantoms.", 4)
+_PHANTOMS = flags.DEFINE_integer("phantoms", 9, "How many phantoms.", 4)
 
 
 def main() -> None:
     if _DATA.value is None:
-        collection = phantom_volumes(range(1, _PHANTOMS.value + 1))
+        collection = phantom_volumes(range(1, _PHANTOMS.value + 1), PhantomSpec((24, 128, 128)))
     else:
         collection = read_volumes(app.path(_DATA))
     workdir = make_folder(app.path(_WORKDIR))

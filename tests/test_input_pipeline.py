@@ -4,6 +4,7 @@ import pytest
 from liverjax import input_pipeline
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.ircadb import ircadb_dataset_builder
+from liverjax.datasets.livers import within
 from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.errors import ConfigError, InputError, SplitError
 from tests.datasets.tiny_archive import SPACING, tiny_patient, write_patient
@@ -267,3 +268,32 @@ def test_copies_come_as_from_arrays_in_memory(builder, liver_only):
                 np.testing.assert_array_equal(one[name][real], other[name][real])
             np.testing.assert_array_equal(one["copy"], other["copy"])
             np.testing.assert_array_equal(one["weight"], other["weight"])
+
+
+@pytest.mark.parametrize("liver_only", [False, True])
+def test_given_livers_stand_for_the_true_ones(builder, liver_only):
+    livers = {}
+    for patient in ("patient17", "patient04"):
+        _, reference = input_pipeline.read_volume(builder, patient)
+        livers[patient] = reference.tumor.copy()
+        livers[patient][0] = True  # a slice whole, and of the tumours their left half
+        livers[patient][1:, :, reference.labels.shape[2] // 2 :] = False
+    ours = source(builder, batch_size=5, liver_only=liver_only, livers=livers)
+    found = [batch["label"][batch["weight"] > 0] for batch in ours.eval_batches()]
+    masks = np.concatenate([livers["patient17"], livers["patient04"]])
+    labels = np.concatenate(
+        [input_pipeline.read_volume(builder, name)[1].labels for name in livers]
+    )
+    used = masks.any(axis=(1, 2)) | (not liver_only)
+    np.testing.assert_array_equal(np.concatenate(found)[..., 0], within(labels, masks)[used])
+    assert ours.num_slices == used.sum()
+    tumors = (within(labels, masks)[used] == 2).any(axis=(1, 2))
+    shares = source(builder, batch_size=2, liver_only=liver_only, livers=livers, tumor_share=0.5)
+    for batch in shares.train_batches(0):
+        assert (batch["label"] == 2).any(axis=(1, 2, 3)).sum() == (1 if tumors.any() else 0)
+
+
+def test_livers_of_other_shapes_are_refused(builder):
+    livers = {"patient04": np.zeros((1, 2, 3), bool)}
+    with pytest.raises(InputError, match="the given liver of patient04: expected a mask"):
+        input_pipeline.SliceSource(builder, ["patient04"], batch_size=2, livers=livers)

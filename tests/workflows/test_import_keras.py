@@ -2,6 +2,7 @@ import dataclasses
 import json
 import logging
 import shutil
+from types import SimpleNamespace
 
 import h5py
 import jax
@@ -20,8 +21,8 @@ from liverjax.models.keras_import.graph import CONV, thesis_graph
 from liverjax.training.devices import all_devices
 from liverjax.training.program import build_program
 from liverjax.training.resume import restore, start_from
-from liverjax.workflows.evaluate import check_held_out, check_same_dataset
 from liverjax.workflows.import_keras import import_keras, stage_of, with_patients
+from liverjax.workflows.leaks import find_seen
 from liverjax.workflows.manifest import Subject, begin_run
 from tests.test_commands import run
 
@@ -85,7 +86,7 @@ def test_the_manifest_tells_where_the_weights_are_from(imported):
     assert manifest["source"]["file"] == "liver_model.h5"
     assert len(manifest["source"]["sha256"]) == 64
     assert manifest["source"]["layers"]["stem_conv"] == "conv2d_1"
-    assert manifest["dataset"] == {"name": "ircadb", "fingerprint": None}
+    assert manifest["dataset"] == {"name": "ircadb", "fingerprint": None, "livers": None}
     assert manifest["patients"]["test"] == ["patient12"]
     assert len(manifest["patients"]["train"]) == 19
     assert manifest["initial"] is None
@@ -94,14 +95,12 @@ def test_the_manifest_tells_where_the_weights_are_from(imported):
 
 def test_it_is_judged_on_those_held_out_alone_and_says_what_is_not_known(imported, caplog):
     network = load_network(imported[1], Stage.LIVER)
-    sides = (network.config.dataset,)
-    check_held_out(("patient12",), sides)
-    with pytest.raises(SplitError, match="patient01 is in both evaluation and train"):
-        check_held_out(("patient01",), sides)
+    collection = SimpleNamespace(name="ircadb", fingerprint="0" * 64)
     with caplog.at_level(logging.WARNING):
-        check_same_dataset([network], "0" * 64)
-    (record,) = caplog.records
-    assert "liver network was imported and does not tell" in record.message
+        seen = find_seen(("patient12", "patient01"), [network], collection)
+    assert seen == {"patient01": "the liver network was trained on it"}
+    assert "liver network was imported and does not tell which files" in caplog.text
+    assert "keeps no record of what its patients show" in caplog.text
 
 
 def test_training_does_not_go_on_in_its_folder(imported):
