@@ -10,7 +10,18 @@ from typing import Any
 
 import jax
 
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "pydicom", "torch", "monai", "SimpleITK")
+_PACKAGES = (
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "numpy",
+    "pydicom",
+    "torch",
+    "monai",
+    "SimpleITK",
+    "medpy",
+)
 
 
 def describe_machine() -> dict[str, Any]:
