@@ -30,14 +30,16 @@ def main() -> None:
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
     networks = {stage: load_network(run, stage) for stage, run in runs.items()}
     name = _DATASET.value or networks[Stage.LIVER].config.dataset.name
-    scores = figures.evaluate_and_draw(
+    found = figures.evaluate_and_draw(
         networks,
         open_prepared(name, app.path(_DATA_DIR)),
         app.path(_OUTPUT),
         _PATIENTS.value,
         allow_seen=_ALLOW_SEEN.value,
     )
-    print(evaluate.format_scores(scores))
+    print(evaluate.format_scores(found.cases))
+    if found.seen:
+        print(f"\nnot held out, seen by a network: {', '.join(found.seen)}")
 
 
 if __name__ == "__main__":

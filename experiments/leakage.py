@@ -19,6 +19,9 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for everything.", requir
 _DATA = flags.DEFINE_string(
     "data", None, "Folder of volume-N.nii.gz and segmentation-N.nii.gz; by default phantoms."
 )
+_COARSEN = flags.DEFINE_integer(
+    "coarsen", 4, "Rows and columns of --data that become one; small networks see no more.", 1
+)
 _PHANTOMS = flags.DEFINE_integer("phantoms", 9, "How many phantoms.", 4)
 
 
@@ -26,7 +29,7 @@ def main() -> None:
     if _DATA.value is None:
         collection = phantom_volumes(range(1, _PHANTOMS.value + 1), PhantomSpec((24, 128, 128)))
     else:
-        collection = read_volumes(app.path(_DATA))
+        collection = read_volumes(app.path(_DATA), _COARSEN.value)
     workdir = make_folder(app.path(_WORKDIR))
     rows = leakage.compare_protocols(_CONFIG.value, collection, workdir)
     table = leakage.format_leakage(rows)

@@ -44,12 +44,20 @@ class Saved(NamedTuple):
 
 
 class LoadedModel(NamedTuple):
-    """What inference reads of a checkpoint; `variables` is a tree of NumPy arrays."""
+    """What inference reads of a checkpoint.
+
+    Attributes:
+        variables: tree of NumPy arrays.
+        config, manifest: see `Saved`.
+        step: number of updates behind it.
+        fingerprint: equal for equal checkpoints.
+    """
 
     variables: Any
     config: dict[str, Any]
     manifest: dict[str, Any]
     step: int
+    fingerprint: str
 
 
 class Checkpoints:
@@ -204,7 +212,9 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
         # were saved from.
         arrays = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), stored)
         found = ocp.load_checkpointables(path, {"model": arrays, "config": None, "manifest": None})
-    return LoadedModel(found["model"], found["config"], found["manifest"], step)
+    return LoadedModel(
+        found["model"], found["config"], found["manifest"], step, seal.fingerprint(path)
+    )
 
 
 def _check(path: Path) -> None:

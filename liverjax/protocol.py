@@ -43,4 +43,5 @@ class CrossValidationConfig:
 
 def without_patients(config: ExperimentConfig) -> ExperimentConfig:
     """`config` for a cross-validation, which deals out the patients itself."""
-    return dataclasses.replace(config, dataset=DatasetConfig(config.dataset.name))
+    kept = DatasetConfig(config.dataset.name, also_tested_on=config.dataset.also_tested_on)
+    return dataclasses.replace(config, dataset=kept)

@@ -155,6 +155,10 @@ def validate_protocol(config: CrossValidationConfig) -> None:
     from_file = config.protocol is Protocol.FILE
     wanted = "a file" if from_file else f"none with protocol {config.protocol.value}"
     _expect(bool(config.splits) is from_file, "splits", wanted, config.splits or "none")
+    for stage in Stage:
+        thesis = getattr(config, stage.value).preprocess.recipe is Recipe.THESIS
+        wanted = f"False, as {stage.value}.preprocess.recipe thesis has its threshold fixed"
+        _expect(not (config.calibrate and thesis), "calibrate", wanted, config.calibrate)
     needed = not config.calibrate or config.validation > 0 or from_file
     _expect(needed, "validation", "at least 1 to calibrate on", config.validation)
 

@@ -143,6 +143,12 @@ def check_contents_disjoint(sides: Mapping[str, Mapping[str, np.ndarray]]) -> No
         )
 
 
+def shows_little(content: np.ndarray) -> bool:
+    """Whether most of the slices show too little to be known again; see `describe`."""
+    told = np.count_nonzero(np.unpackbits(content, axis=1), axis=1)
+    return bool(len(content)) and bool(np.median(told) < _FEWEST)
+
+
 def save_contents(path: Path, contents: Mapping[str, np.ndarray]) -> None:
     """Writes what patients show, whole or not at all; equal contents give equal bytes.
 

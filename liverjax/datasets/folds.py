@@ -88,7 +88,7 @@ def read_folds(
         entries = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON, found {error}") from error
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{path}: expected a list with an entry per fold")

@@ -38,6 +38,7 @@ def check_known_overlap(
     Raises:
         SplitError: lists the patients and says why, or a name tells no number.
     """
+    trained, tested = (_known_name(name) for name in (trained, tested))
     if trained == tested or not trained_patients:
         return
     if tested == "ircadb" and trained in _NUMBERED:
@@ -52,6 +53,27 @@ def check_known_overlap(
         numbers = _numbers(trained, trained_patients)
         shared = [name for name, each in numbers.items() if others is None or each in others]
         _refuse(trained, shared, f"are in the test set {tested} under the same numbers")
+
+
+def check_dataset_name(name: str) -> None:
+    """Refuses the name of a dataset that nothing is known of, and that a guard would pass over.
+
+    Raises:
+        SplitError: lists the names that there are.
+    """
+    if _known_name(name) not in ("ircadb", *_NUMBERED):
+        raise SplitError(
+            f"{name}: expected the name of a dataset with known overlap, "
+            f"{', '.join(('ircadb', *_NUMBERED))}; nothing can be checked for others"
+        )
+
+
+def _known_name(name: str) -> str:
+    """The name that a dataset goes by here, however it is spelt."""
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    if "ircad" in plain:
+        return "ircadb"
+    return {"msdtask03": "msd", "task03": "msd", "msdliver": "msd_liver"}.get(plain, plain)
 
 
 def _refuse(dataset: str, shared: Sequence[str], why: str) -> None:

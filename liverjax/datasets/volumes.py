@@ -13,7 +13,7 @@ from liverjax.datasets.splits import patient_split
 from liverjax.errors import InputError
 from liverjax.io.nifti import read_labels, read_nifti
 from liverjax.labels import merge_masks
-from liverjax.volume import Segmentation, Volume, canonical_geometry, to_canonical
+from liverjax.volume import Geometry, Segmentation, Volume, canonical_geometry, to_canonical
 
 _VOLUME = re.compile(r"volume-(\d+)\.nii(\.gz)?")
 
@@ -28,11 +28,17 @@ def phantom_volumes(numbers: Sequence[int], spec: PhantomSpec | None = None) -> 
     )
 
 
-def read_volumes(folder: Path) -> VolumeCollection:
+def read_volumes(folder: Path, coarsen: int = 1) -> VolumeCollection:
     """The pairs `volume-N.nii.gz` and `segmentation-N.nii.gz` of LiTS in a folder.
 
+    Args:
+        folder: of the files.
+        coarsen: rows and columns of a slice that become one: the mean of their HU, and liver or
+            tumour where at least half of them are.
+
     Raises:
-        InputError: there is none, one without its partner, or one that cannot be read.
+        InputError: there is none, one without its partner, one that cannot be read, or whose
+            sides `coarsen` does not divide.
     """
     found = {
         int(match[1]): path
@@ -46,10 +52,12 @@ def read_volumes(folder: Path) -> VolumeCollection:
         partner = path.with_name(path.name.replace("volume", "segmentation"))
         if not partner.is_file():
             raise InputError(f"{path}: expected {partner.name} beside it")
-        volumes[f"volume-{number}"] = (
-            _canonical_volume(read_nifti(path)),
-            _canonical_labels(read_labels(partner)),
-        )
+        pair = _canonical_volume(read_nifti(path)), _canonical_labels(read_labels(partner))
+        if any(side % coarsen for side in pair[0].hu.shape[1:]):
+            raise InputError(
+                f"{path}: expected sides that {coarsen} divides, found {pair[0].hu.shape[1:]}"
+            )
+        volumes[f"volume-{number}"] = _coarsen(*pair, coarsen) if coarsen > 1 else pair
     return VolumeCollection("lits", volumes)
 
 
@@ -68,3 +76,19 @@ def _canonical_volume(volume: Volume) -> Volume:
 def _canonical_labels(reference: Segmentation) -> Segmentation:
     labels = np.ascontiguousarray(to_canonical(reference.labels, reference.geometry))
     return Segmentation(labels, canonical_geometry(reference.labels.shape, reference.geometry))
+
+
+def _coarsen(volume: Volume, reference: Segmentation, factor: int) -> tuple[Volume, Segmentation]:
+    """Both with squares of `factor` pixels made one, whose centre is theirs."""
+    scale = np.diag([1.0, factor, factor, 1.0])
+    scale[1:3, 3] = (factor - 1) / 2
+    geometry = Geometry(volume.geometry.affine @ scale, volume.geometry.spacing_known)
+    hu = np.rint(_means(volume.hu, factor)).astype(np.int16)
+    masks = (_means(mask, factor) >= 0.5 for mask in (reference.liver, reference.tumor))
+    return Volume(hu, geometry), Segmentation(merge_masks(*masks), geometry)
+
+
+def _means(values: np.ndarray, factor: int) -> np.ndarray:
+    depth, height, width = values.shape
+    blocks = values.reshape(depth, height // factor, factor, width // factor, factor)
+    return blocks.mean(axis=(2, 4), dtype=np.float32)

@@ -48,6 +48,8 @@ def aggregate(
     """
     if not cases:
         raise InputError("expected the scores of at least one case, found none")
+    # By name, so that the same cases in another order are resampled alike.
+    cases = sorted(cases, key=lambda case: case.case)
     means = partial(mean_interval, resamples=resamples, seed=seed)
     ratios = partial(ratio_interval, resamples=resamples, seed=seed)
     return {

@@ -43,9 +43,9 @@ def ratio_interval(
         resamples, seed: see `draw`.
 
     Returns:
-        None with fewer than two cases, or where the sum below is 0.
+        None where fewer than two cases have anything below: one alone does not vary.
     """
-    if len(above) < 2 or not np.sum(below):
+    if np.count_nonzero(below) < 2:
         return None
     drawn = draw(len(above), resamples, seed)
     totals = drawn @ below

@@ -121,7 +121,8 @@ def pseudo_median(differences: np.ndarray) -> float | None:
 def pseudo_median_interval(differences: np.ndarray) -> list[float] | None:
     """The 95 % interval of the pseudo-median, from the exact distribution of the signed ranks.
 
-    It holds the shifts that Wilcoxon's two-sided test does not refuse at 5 %.
+    Differences of 0 count in it, while the test leaves them out: with many of them it can hold 0
+    although the test refuses it.
 
     Returns:
         None where there are too few of float [N]: below 6.

@@ -1,9 +1,10 @@
-"""The scores of cases as CSV files and, without loss, as JSON."""
+"""The scores of cases as CSV files."""
 
 import csv
 import dataclasses
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +89,7 @@ def read_per_case(path: Path) -> PerCase:
         InputError: no such file or no such table, a cell that is no number, or a case twice.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [line for line in csv.reader(file, strict=True) if line]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as a CSV file ({error})") from error
@@ -121,7 +122,7 @@ def check_names(names: Sequence[str], where: str) -> None:
     Raises:
         InputError: names them, and `where` they are.
     """
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InputError(f"{where}: expected different names of cases, found {twice[0]!r} twice")
 

@@ -21,21 +21,21 @@ class Calibration:
     """How a checkpoint's probabilities become masks, and how that was chosen.
 
     Attributes:
-        step: of the checkpoint that it was chosen for.
+        checkpoint: fingerprint of the one that it was chosen for.
         chosen: what was chosen.
         patients: on whom: none that was trained or is tested on.
         score: mean Dice of these with what was chosen.
         usual_score: and with the defaults.
-        liver_step: at the tumour stage, step of the liver network that it was chosen with; 0 at
-            the liver stage.
+        liver_checkpoint: at the tumour stage, fingerprint of the liver network that it was
+            chosen with.
     """
 
-    step: int
+    checkpoint: str
     chosen: Postprocess
     patients: tuple[str, ...]
     score: float
     usual_score: float
-    liver_step: int = 0
+    liver_checkpoint: str = ""
 
 
 def write_calibration(run: Path, calibration: Calibration) -> None:
@@ -64,21 +64,17 @@ def read_calibration(run: Path) -> Calibration | None:
     return calibration
 
 
-def read_postprocess(run: Path, step: int) -> Postprocess:
-    """What was chosen for the checkpoint of `step`, or the defaults; see `read_calibration`."""
+def find_calibration(run: Path, checkpoint: str) -> Calibration | None:
+    """What was chosen for the checkpoint of this fingerprint; see `read_calibration`."""
     calibration = read_calibration(run)
-    if calibration is None:
-        return Postprocess()
-    if calibration.step != step:
+    if calibration is not None and calibration.checkpoint != checkpoint:
         _LOGGER.warning(
-            "%s: chosen for the checkpoint of step %d, and that of step %d is used: the defaults "
-            "are taken; choose anew with experiments.calibrate",
+            "%s: chosen for another checkpoint than the one that is used, so the defaults are "
+            "taken; choose anew with experiments.calibrate",
             run / FILE_NAME,
-            calibration.step,
-            step,
         )
-        return Postprocess()
-    return calibration.chosen
+        return None
+    return calibration
 
 
 def _check(chosen: Postprocess) -> None:

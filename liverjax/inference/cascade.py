@@ -9,7 +9,7 @@ import numpy as np
 
 from liverjax.choices import Stage
 from liverjax.inference.load import LoadedNetwork, load_network
-from liverjax.inference.postprocess import find_liver, find_tumor
+from liverjax.inference.postprocess import Postprocess, find_liver, find_tumor
 from liverjax.inference.predict import predict_volume
 from liverjax.labels import merge_masks
 from liverjax.volume import (
@@ -48,7 +48,17 @@ def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
 
 
 def compose(liver: LoadedNetwork, tumor: LoadedNetwork) -> Cascade:
-    """The cascade of two loaded networks; see `load_cascade`."""
+    """The cascade of two loaded networks; see `load_cascade`.
+
+    What was chosen for the tumour network within the livers of another network than `liver` is
+    not used, which the log says.
+    """
+    if tumor.chosen_with and tumor.chosen_with != liver.fingerprint:
+        _LOGGER.warning(
+            "the tumour network's threshold was chosen with another liver network, so the default "
+            "is taken; choose anew with experiments.calibrate"
+        )
+        tumor = tumor._replace(postprocess=Postprocess(), chosen_with=None)
     return partial(_segment, liver, tumor)
 
 

@@ -13,7 +13,7 @@ from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict
 from liverjax.errors import CheckpointError, ConfigError
-from liverjax.inference.calibration import read_postprocess
+from liverjax.inference.calibration import find_calibration
 from liverjax.inference.postprocess import Postprocess
 from liverjax.models.build import build, logits_of
 from liverjax.preprocess.grid import Preprocess
@@ -32,6 +32,9 @@ class LoadedNetwork(NamedTuple):
         postprocess: what was chosen for this checkpoint, or the defaults.
         run: the workdir that it was loaded from; None where it was not.
         step: of the checkpoint; None where it was not loaded from one.
+        fingerprint: of the checkpoint, likewise.
+        chosen_with: at the tumour stage, fingerprint of the liver network that `postprocess` was
+            chosen with; None where nothing was chosen.
     """
 
     config: ExperimentConfig
@@ -40,6 +43,8 @@ class LoadedNetwork(NamedTuple):
     postprocess: Postprocess = Postprocess()
     run: Path | None = None
     step: int | None = None
+    fingerprint: str | None = None
+    chosen_with: str | None = None
 
 
 def load_network(run: Path, stage: Stage, step: int | None = None) -> LoadedNetwork:
@@ -62,8 +67,14 @@ def load_network(run: Path, stage: Stage, step: int | None = None) -> LoadedNetw
     _check_shapes(run, model, config, loaded.variables)
     bound = bind_network(config, loaded.manifest, model, loaded.variables)
     workdir = run.parent if run.name == FOLDER else run
-    chosen = read_postprocess(workdir, loaded.step)
-    return bound._replace(postprocess=chosen, run=workdir, step=loaded.step)
+    chosen = find_calibration(workdir, loaded.fingerprint)
+    return bound._replace(
+        postprocess=chosen.chosen if chosen else Postprocess(),
+        run=workdir,
+        step=loaded.step,
+        fingerprint=loaded.fingerprint,
+        chosen_with=chosen.liver_checkpoint if chosen else None,
+    )
 
 
 def bind_network(

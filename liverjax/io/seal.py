@@ -1,5 +1,6 @@
 """Seals: a list of sizes and checksums in a folder that proves it complete and undamaged."""
 
+import hashlib
 import json
 import logging
 import shutil
@@ -26,6 +27,11 @@ def seal(folder: Path) -> None:
     temporary = folder / f".{_NAME}"
     temporary.write_text(json.dumps(contents))
     temporary.replace(folder / _NAME)
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 in hex of what a sealed folder holds."""
+    return hashlib.sha256((folder / _NAME).read_bytes()).hexdigest()
 
 
 def is_sealed(folder: Path) -> bool:

@@ -64,7 +64,8 @@ def score_tables(cases: Sequence[CaseScore], summary: dict[str, Any]) -> list[Ta
         _per_case(title[:1].upper() + title[1:], name, cases, summary[name])
         for name, title in STRUCTURES
     ]
-    return [*per_case, _overall(summary), _lesions(summary["lesions"]), _burden(summary)]
+    sums = [mean_table(summary), _overall(summary), _lesions(summary["lesions"]), _burden(summary)]
+    return [*per_case, *sums]
 
 
 def mean_table(summary: dict[str, Any]) -> Table:
@@ -116,6 +117,7 @@ def _overall(summary: dict[str, Any]) -> Table:
         return title, *cells
 
     rows = [
+        row("cases", [str(summary["cases"])] * len(sides)),
         row("cases that have it", [str(side["present"]) for side in sides]),
         row("of them nothing predicted", [str(side["missed"]) for side in sides]),
         row("Dice, over cases that have it", [_with_interval(side["dice"]) for side in sides]),

@@ -71,6 +71,8 @@ def calibrate(
                 "config.preprocess.recipe: expected window, found thesis, which has its threshold "
                 "fixed at one half"
             )
+        if network.run is None:
+            raise ConfigError("expected networks that were loaded from workdirs")
     check_same_dataset((liver, tumor), collection)
     patients = _validation_patients(networks)
     chosen_liver = _choose_liver(liver, collection, patients)
@@ -79,8 +81,7 @@ def calibrate(
     made = {Stage.LIVER: chosen_liver, Stage.TUMOR: chosen_tumor}
     for stage, calibration in made.items():
         run = networks[stage].run
-        if run is None:
-            raise ConfigError(f"{stage.value}: expected a network that was loaded from a workdir")
+        assert run is not None  # as was checked
         write_calibration(run, calibration)
         _LOGGER.info("%s: %s", stage.value, describe_calibration(calibration))
     return made
@@ -139,7 +140,7 @@ def _choose_tumor(
                 found = find_tumor(Recipe.WINDOW, probability, inside, option, voxel_ml)
                 scores.setdefault(option, []).append(_dice(count(found, reference.tumor)))
     calibration = _best(tumor, scores, tuple(patients))
-    return dataclasses.replace(calibration, liver_step=liver.step or 0)
+    return dataclasses.replace(calibration, liver_checkpoint=liver.fingerprint or "")
 
 
 def _options(usual: Postprocess, sized: bool | None = None) -> list[Postprocess]:
@@ -177,8 +178,8 @@ def _best(
 
     best = max(means, key=rank)
     chosen = best if rank(best)[0] > means[usual] + _GAIN else usual
-    assert network.step is not None  # its run was asked for
-    return Calibration(network.step, chosen, patients, means[chosen], means[usual])
+    assert network.fingerprint is not None  # its run was asked for
+    return Calibration(network.fingerprint, chosen, patients, means[chosen], means[usual])
 
 
 def describe_calibration(calibration: Calibration) -> str:

@@ -1,5 +1,6 @@
 """What `cross_validate` does: every patient judged once, by networks that have not seen it."""
 
+import dataclasses
 import json
 import logging
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from liverjax.datasets.slices import select_patients
 from liverjax.errors import ConfigError, InputError, SplitError
 from liverjax.evaluation.case import CaseScore
 from liverjax.io.atomic import make_folder, write_json
+from liverjax.io.lock import only_user
 from liverjax.protocol import CrossValidationConfig
 from liverjax.validation import validate_protocol
 from liverjax.workflows.fold import run_fold, tumor_burden
@@ -84,10 +86,9 @@ def merge(workdirs: Sequence[Path], output: Path) -> list[CaseScore]:
         raise InputError("expected one workdir or more, found none")
     for workdir, plan in zip(workdirs, plans, strict=True):
         if plan != plans[0]:
-            raise InputError(
-                f"{workdir / PLAN}: differs from {workdirs[0] / PLAN} in {_of(plans[0], plan)}"
-            )
-    folds = [Fold(**{k: tuple(v) for k, v in each.items()}) for each in plans[0]["folds"]]
+            difference = _first_difference(plans[0], plan)
+            raise InputError(f"{workdir / PLAN}: differs from {workdirs[0] / PLAN} in {difference}")
+    folds = _folds_of(plans[0])
     missing = _undone(workdirs, len(folds))
     if missing:
         listed = ", ".join(map(str, workdirs))
@@ -133,18 +134,21 @@ def _begin(
 ) -> None:
     """Writes the plan, or refuses a workdir that was begun by another."""
     plan = {
-        "config": to_dict(config),
+        # Where a file of splits lies matters to nobody; what it says is in "folds".
+        "config": to_dict(dataclasses.replace(config, splits="")),
         "dataset": {"name": collection.name, "fingerprint": collection.fingerprint},
         "folds": [{side: list(names) for side, names in f._asdict().items()} for f in folds],
     }
-    if not (make_folder(workdir) / PLAN).exists():
-        write_json(workdir / PLAN, plan)
-        return
-    earlier = _read_plan(workdir)
+    with only_user(make_folder(workdir)):
+        if not (workdir / PLAN).exists():
+            write_json(workdir / PLAN, plan)
+            return
+        earlier = _read_plan(workdir)
     if earlier != plan:
         raise ConfigError(
-            f"{workdir}: begun with another plan, which differs in {_of(earlier, plan)}; give the "
-            "same configuration and dataset, or another workdir"
+            f"{workdir}: begun with another plan, which differs in "
+            f"{_first_difference(earlier, plan)}; give the same configuration and dataset, or "
+            "another workdir"
         )
 
 
@@ -152,19 +156,25 @@ def _read_plan(workdir: Path) -> dict[str, Any]:
     path = workdir / PLAN
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
-        if set(plan) != {"config", "dataset", "folds"}:
+        if not isinstance(plan, dict) or set(plan) != {"config", "dataset", "folds"}:
             raise ValueError("expected the fields config, dataset and folds")
-    except (OSError, ValueError, TypeError) as error:
+        check_folds(_folds_of(plan))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, SplitError) as error:
         raise InputError(f"{path}: no plan of a cross-validation ({error})") from error
     return plan
 
 
-def _of(first: Any, second: Any, where: str = "") -> str:
+def _folds_of(plan: dict[str, Any]) -> list[Fold]:
+    return [Fold(**{side: tuple(f[side]) for side in Fold._fields}) for f in plan["folds"]]
+
+
+def _first_difference(first: Any, second: Any, where: str = "") -> str:
     """The first field in which two plans differ, with both values."""
     if isinstance(first, dict) and isinstance(second, dict):
         for name in sorted({*first, *second}):
             if first.get(name) != second.get(name):
-                return _of(first.get(name), second.get(name), f"{where}.{name}".lstrip("."))
+                inside = f"{where}.{name}".lstrip(".")
+                return _first_difference(first.get(name), second.get(name), inside)
     return f"{where}: {first} -> {second}"
 
 
@@ -183,15 +193,17 @@ def _pool(workdirs: Sequence[Path], folds: Sequence[Fold], output: Path) -> list
     figures: list[Path] = []
     for number, fold in enumerate(folds):
         folder = next(_folder(each, number) for each in workdirs if _is_done(each, number))
-        found = read_evaluation(folder)
+        found, seen = read_evaluation(folder)
         names = sorted(case.case for case in found)
-        if names != sorted(fold.test):
+        if names != sorted(fold.test) or seen:
             raise InputError(
-                f"{folder / EVALUATION}: expected the cases {', '.join(fold.test)}, found "
-                f"{', '.join(names)}"
+                f"{folder / EVALUATION}: expected the cases {', '.join(fold.test)}, held out; "
+                f"found {', '.join(names)}, of them seen {', '.join(seen) or 'none'}; delete it "
+                "to have the fold judged again"
             )
         cases += found
         figures += sorted((folder / FIGURES).glob("panels_*.png"))
     cases.sort(key=lambda case: case.case)
-    write_report(output, cases, figures=figures)
+    with only_user(make_folder(output)):
+        write_report(output, cases, figures=figures)
     return cases

@@ -16,6 +16,7 @@ from liverjax.inference.cascade import compose
 from liverjax.inference.load import LoadedNetwork
 from liverjax.volume import Segmentation, Volume
 from liverjax.workflows.leaks import find_seen
+from liverjax.workflows.report import Evaluation
 
 
 class Case(NamedTuple):
@@ -25,19 +26,6 @@ class Case(NamedTuple):
     volume: Volume
     prediction: Segmentation
     reference: Segmentation
-
-
-class Evaluation(NamedTuple):
-    """What an evaluation found out.
-
-    Attributes:
-        cases: the score of each patient.
-        seen: those of them that a network was trained or selected on, whose figures say nothing
-            about other patients; none unless it was asked for.
-    """
-
-    cases: list[CaseScore]
-    seen: tuple[str, ...]
 
 
 def evaluate(
@@ -53,7 +41,8 @@ def evaluate(
     Args:
         networks: both, by stage.
         collection: whom to score.
-        patients: their names; by default those that both networks hold back for testing.
+        patients: their names; by default those that both networks hold back for testing, or
+            everybody in a dataset that neither was trained on.
         allow_seen: whether patients that a network has seen are scored too, and named.
         on_case: called with each patient once scored. Volumes are not kept, so what needs them,
             such as a picture, is to be made here.
@@ -64,14 +53,7 @@ def evaluate(
         InputError: a network was trained on a dataset of the same name with other files, where a
             patient of the same name may be somebody else.
     """
-    sides = [networks[stage].config.dataset for stage in Stage]
-    chosen = tuple(patients) or tuple(name for name in sides[0].test if name in sides[1].test)
-    if not chosen:
-        held = " and ".join(
-            f"the {stage.value} network {', '.join(side.test) or 'nobody'}"
-            for stage, side in zip(Stage, sides, strict=True)
-        )
-        raise SplitError(f"no patient to evaluate: expected one that both hold back, found {held}")
+    chosen = tuple(patients) or _held_back(networks, collection)
     check_disjoint({"evaluation": chosen})
     reasons = find_seen(chosen, [networks[stage] for stage in Stage], collection)
     if reasons and not allow_seen:
@@ -86,6 +68,23 @@ def evaluate(
         if on_case is not None:
             on_case(Case(name, volume, prediction, reference))
     return Evaluation(scores, tuple(name for name in chosen if name in reasons))
+
+
+def _held_back(networks: Mapping[Stage, LoadedNetwork], collection: Collection) -> tuple[str, ...]:
+    """Whom to score where nobody is named."""
+    sides = [networks[stage].config.dataset for stage in Stage]
+    if all(side.name != collection.name for side in sides):
+        return tuple(collection.summaries)
+    chosen = tuple(name for name in sides[0].test if name in sides[1].test)
+    if not chosen or sides[0].name != sides[1].name:
+        held = " and ".join(
+            f"the {stage.value} network {', '.join(side.test) or 'nobody'} of {side.name}"
+            for stage, side in zip(Stage, sides, strict=True)
+        )
+        raise SplitError(
+            f"no patient to evaluate: expected one that both hold back, found {held}; name some"
+        )
+    return chosen
 
 
 def mean(values: Sequence[float | None]) -> tuple[float | None, int]:

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from liverjax.choices import Stage
 from liverjax.datasets.collection import Collection
-from liverjax.evaluation.case import CaseScore
 from liverjax.inference.load import LoadedNetwork
 from liverjax.io.atomic import staging
 from liverjax.reporting.curves import save_curves
 from liverjax.reporting.panels import save_panels
 from liverjax.training.log import read_metrics
 from liverjax.workflows.evaluate import Case, evaluate
-from liverjax.workflows.report import PANELS, write_report
+from liverjax.workflows.report import PANELS, Evaluation, write_report
 
 _LOGGER = logging.getLogger(__name__)
 _STRUCTURES = {Stage.LIVER: "liver", Stage.TUMOR: "tumour"}
@@ -26,7 +25,7 @@ def evaluate_and_draw(
     patients: Sequence[str] = (),
     *,
     allow_seen: bool = False,
-) -> list[CaseScore]:
+) -> Evaluation:
     """Scores the cascade and writes its report, see `liverjax.workflows.report.write_report`.
 
     Among its figures are `training_liver.png` and `training_tumor.png`: loss and Dice per epoch
@@ -50,11 +49,11 @@ def evaluate_and_draw(
             path = drawn / f"{PANELS}{case.patient}.png"
             save_panels(path, case.volume, case.prediction, case.reference)
 
-        cases, seen = evaluate(networks, collection, patients, allow_seen=allow_seen, on_case=draw)
+        found = evaluate(networks, collection, patients, allow_seen=allow_seen, on_case=draw)
         for stage in Stage:
             _draw_training(drawn, networks[stage].run, stage)
-        write_report(output, cases, seen=seen, figures=sorted(drawn.iterdir()))
-    return cases
+        write_report(output, found.cases, seen=found.seen, figures=sorted(drawn.iterdir()))
+    return found
 
 
 def _draw_training(folder: Path, run: Path | None, stage: Stage) -> None:

@@ -110,7 +110,14 @@ def _path(store: Path, patient: str) -> Path:
 def _write_livers(
     network: LoadedNetwork, collection: Collection, patients: Sequence[str], store: Path
 ) -> None:
+    recipe = network.config.preprocess.recipe
     for patient in patients:
-        probability = predict_volume(network, collection.read(patient)[0])
-        recipe = network.config.preprocess.recipe
-        write_mask(_path(store, patient), find_liver(recipe, probability, network.postprocess))
+        volume, reference = collection.read(patient)
+        found = find_liver(recipe, predict_volume(network, volume), network.postprocess)
+        if not found.any():
+            _LOGGER.warning(
+                "%s: the network found no liver; that of the reference stands for it in training",
+                patient,
+            )
+            found = reference.liver
+        write_mask(_path(store, patient), found)

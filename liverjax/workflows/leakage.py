@@ -76,14 +76,20 @@ def compare_protocols(
         One entry per patient that is tested on in both.
 
     Raises:
-        ConfigError: a stage without copies, or an impossible value.
+        ConfigError: a stage without copies, with neighbouring slices or patience, or an
+            impossible value.
         LiverjaxError: whatever training and evaluation raise.
     """
     config = _on(config, collection.name)
     validate_protocol(config)
     for stage in Stage:
-        if not getattr(config, stage.value).augment.copies:
-            raise ConfigError(f"config.{stage.value}.augment.copies: expected True, found False")
+        for field, found, wanted in (
+            ("augment.copies", getattr(config, stage.value).augment.copies, True),
+            ("preprocess.neighbors", getattr(config, stage.value).preprocess.neighbors, 0),
+            ("patience", getattr(config, stage.value).patience, 0),
+        ):
+            if found != wanted:
+                raise ConfigError(f"config.{stage.value}.{field}: expected {wanted}, found {found}")
     cases = cross_validate(config, collection, workdir / "patients")
     assert cases is not None  # all folds were asked for
     patients = sorted(case.case for case in cases)
@@ -176,24 +182,35 @@ def _score_slices(
 
 
 def format_leakage(rows: Sequence[Leakage]) -> str:
-    """A Markdown table of the patients and their means, each over the patients counted."""
+    """A Markdown table of the patients and their means, over those defined under both protocols.
+
+    Differences are those of the shuffled slices less the held-out patients: what the leak adds.
+    """
     lines = [
-        "| patient | liver, shuffled slices | liver, held-out patients | tumour, shuffled slices "
-        "| tumour, held-out patients |",
-        "|---|---|---|---|---|",
+        "| patient | liver, slices shuffled | liver, patients held out | difference "
+        "| tumour, slices shuffled | tumour, patients held out | difference |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    fields = [field.name for field in dataclasses.fields(Leakage)][1:]
-    columns = {field: [getattr(row, field) for row in rows] for field in fields}
-    for row in rows:
-        cells = [_cell(getattr(row, field)) for field in fields]
+    pairs = {
+        "liver": [(row.slices_liver, row.patients_liver) for row in rows],
+        "tumor": [(row.slices_tumor, row.patients_tumor) for row in rows],
+    }
+    for number, row in enumerate(rows):
+        cells = [cell for side in pairs.values() for cell in _cells(*side[number])]
         lines.append(f"| {row.case} | {' | '.join(cells)} |")
-    means = []
-    for values in columns.values():
-        defined = [value for value in values if value is not None]
-        mean = _cell(float(np.mean(defined)) if defined else None)
-        means.append(f"{mean} ({len(defined)})")
-    lines.append(f"| mean (patients) | {' | '.join(means)} |")
+    cells = []
+    for side in pairs.values():
+        both = [pair for pair in side if None not in pair]
+        means = np.mean(np.array(both, float), axis=0).tolist() if both else (None, None)
+        cells += [f"{cell} ({len(both)})" for cell in _cells(*means)]
+    lines.append(f"| mean (patients) | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cells(slices: float | None, patients: float | None) -> list[str]:
+    """Dice under both protocols and their difference."""
+    difference = None if slices is None or patients is None else slices - patients
+    return [_cell(slices), _cell(patients), _cell(difference)]
 
 
 def _cell(value: float | None) -> str:

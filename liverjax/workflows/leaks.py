@@ -1,14 +1,15 @@
 """What keeps patients that a network has seen out of its test."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from liverjax.config import DatasetConfig
+from liverjax.config import ExperimentConfig
 from liverjax.datasets.collection import Collection
-from liverjax.datasets.content import check_contents_disjoint, load_contents
-from liverjax.datasets.known_overlap import check_known_overlap
+from liverjax.datasets.content import check_contents_disjoint, load_contents, shows_little
+from liverjax.datasets.known_overlap import check_dataset_name, check_known_overlap
 from liverjax.errors import InputError, SplitError
 from liverjax.inference.load import LoadedNetwork
 from liverjax.workflows.manifest import CONTENTS
@@ -16,20 +17,24 @@ from liverjax.workflows.manifest import CONTENTS
 _LOGGER = logging.getLogger(__name__)
 
 
-def check_training_side(dataset: DatasetConfig, collection: Collection) -> dict[str, np.ndarray]:
+def check_training_side(config: ExperimentConfig, collection: Collection) -> dict[str, np.ndarray]:
     """Refuses sides that show the same, or patients that lie in a dataset that is tested on.
 
     Args:
-        dataset: the patients of each side.
+        config: of the run, with the patients of each side.
         collection: that they are chosen from.
 
     Returns:
-        What those trained and selected on show, by patient.
+        What those trained and selected on show, by patient; whom the initial weights have seen
+        are among them.
 
     Raises:
         SplitError: names the patients and the sides.
+        InputError: the record of the run that the initial weights are of is damaged.
     """
+    dataset = config.dataset
     for tested in dataset.also_tested_on:
+        check_dataset_name(tested)
         check_known_overlap(dataset.name, (*dataset.train, *dataset.validation), tested)
     sides = {
         side: collection.contents(patients) if patients else {}
@@ -40,7 +45,27 @@ def check_training_side(dataset: DatasetConfig, collection: Collection) -> dict[
         )
     }
     check_contents_disjoint(sides)
-    return sides["train"] | sides["validation"]
+    for contents in sides.values():
+        warn_of_blank(contents)
+    seen = sides["train"] | sides["validation"]
+    record = Path(config.init_from).expanduser() / CONTENTS
+    if config.init_from and record.is_file():
+        # Under names of their own: the same may be somebody else there.
+        initial = {f"{config.init_from}: {name}": c for name, c in load_contents(record).items()}
+        check_contents_disjoint({"the initial weights": initial, "test": sides["test"]})
+        seen |= initial
+    return seen
+
+
+def warn_of_blank(contents: Mapping[str, np.ndarray]) -> None:
+    """Says of whom most slices show too little for them to be known again."""
+    blank = [patient for patient, content in contents.items() if shows_little(content)]
+    if blank:
+        _LOGGER.warning(
+            "%s: most slices show too little between -100 and 200 HU to be known again under "
+            "another name; are these HU?",
+            ", ".join(blank),
+        )
 
 
 def seen_in_training(networks: Iterable[LoadedNetwork]) -> set[str]:
@@ -81,14 +106,29 @@ def find_seen(
             for patient in set(patients) & seen_in_training([network]):
                 reasons.setdefault(patient, f"the {stage} network's initial weights have seen it")
         else:
-            members = (*side.train, *side.validation)
-            for patient in patients:
-                try:
-                    check_known_overlap(side.name, members, collection.name, [patient])
-                except SplitError as error:
-                    reasons.setdefault(patient, str(error))
+            reasons |= _known_overlap(
+                side.name, (*side.train, *side.validation), patients, collection
+            )
+        initial = network.manifest.get("initial")
+        if initial:
+            reasons |= _known_overlap(
+                initial["dataset"]["name"], initial["patients"], patients, collection
+            )
     unnamed = [patient for patient in patients if patient not in reasons]
     return reasons | _seen_by_content(unnamed, networks, collection)
+
+
+def _known_overlap(
+    trained: str, members: Sequence[str], patients: Sequence[str], collection: Collection
+) -> dict[str, str]:
+    """Who of the patients is known to be among `members` of another dataset, and why."""
+    reasons = {}
+    for patient in patients:
+        try:
+            check_known_overlap(trained, members, collection.name, [patient])
+        except SplitError as error:
+            reasons[patient] = str(error)
+    return reasons
 
 
 def _seen_by_content(
@@ -99,15 +139,19 @@ def _seen_by_content(
     records = {}
     for network in networks:
         path = None if network.run is None else network.run / CONTENTS
-        if path is None or not path.is_file():
+        if path is not None and path.is_file():
+            records[network.config.stage.value] = load_contents(path)
+        elif network.config.dataset.name != collection.name:
+            reason = f"the {network.config.stage.value} network keeps no record of whom it has seen"
+            reasons |= dict.fromkeys(patients, reason)
+        else:
             _LOGGER.warning(
                 "the %s network keeps no record of what its patients show, so that only their "
                 "names can be compared",
                 network.config.stage.value,
             )
-        else:
-            records[network.config.stage.value] = load_contents(path)
     shown = collection.contents(patients) if records and patients else {}
+    warn_of_blank(shown)
     for stage, seen in records.items():
         for patient, content in shown.items():
             try:

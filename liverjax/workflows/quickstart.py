@@ -90,7 +90,7 @@ def quickstart(
     calibrate(_load(runs), collection)
     _LOGGER.info("Evaluating the cascade on held-out patients")
     networks = _load(runs)
-    scores = evaluate_and_draw(networks, collection, workdir)
+    scores = evaluate_and_draw(networks, collection, workdir).cases
     shown = _most_telling(scores)
     source = find_patients(manual_dir)[patient_number(shown)]
     cascade = compose(networks[Stage.LIVER], networks[Stage.TUMOR])

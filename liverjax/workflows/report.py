@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from liverjax.errors import InputError
 from liverjax.evaluation.aggregate import aggregate, seen_among
@@ -83,12 +84,26 @@ def write_report(
         write_text(made / PAGE, html_report(cases, summary, shown, files))
         data = {"seen": seen_among(cases, seen), "cases": cases_to_json(cases)}
         write_json(made / EVALUATION, data)
+        # Its absence says of a report that was cut off from here on that it is not whole.
+        (folder / EVALUATION).unlink(missing_ok=True)
         _replace_figures(folder / FIGURES, drawn)
         for name in (*files[:-1], PAGE, EVALUATION):
             (made / name).replace(folder / name)
 
 
-def read_evaluation(folder: Path) -> list[CaseScore]:
+class Evaluation(NamedTuple):
+    """The scores of an evaluation.
+
+    Attributes:
+        cases: one per case.
+        seen: names of those that the networks were trained or selected on.
+    """
+
+    cases: list[CaseScore]
+    seen: tuple[str, ...] = ()
+
+
+def read_evaluation(folder: Path) -> Evaluation:
     """The cases of a report.
 
     Raises:
@@ -97,11 +112,14 @@ def read_evaluation(folder: Path) -> list[CaseScore]:
     path = folder / EVALUATION
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no evaluation ({error})") from error
     if not isinstance(data, dict):
         raise InputError(f"{path}: expected an object, found {data!r:.60}")
-    return cases_from_json(data.get("cases"), str(path))
+    seen = data.get("seen")
+    if not isinstance(seen, list) or not all(isinstance(name, str) for name in seen):
+        raise InputError(f"{path}: seen: expected a list of names, found {seen!r:.60}")
+    return Evaluation(cases_from_json(data.get("cases"), str(path)), tuple(seen))
 
 
 def _draw(folder: Path, cases: Sequence[CaseScore]) -> None:

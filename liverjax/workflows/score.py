@@ -16,7 +16,7 @@ from liverjax.volume import check_same_grid
 from liverjax.workflows.report import PANELS, write_report
 
 # LiTS names the CT, its reference and a submission after the same number.
-_LITS = re.compile(r"(?:test-)?(?:volume|segmentation)-(\d+)")
+_LITS = re.compile(r"(?:test-)?(volume|segmentation)-(\d+)")
 _LISTED = 10
 
 
@@ -49,9 +49,9 @@ def score(
         InputError: a file without a partner, which is never left out in silence, two files of one
             case, files of one case on different grids, or one that cannot be read.
     """
-    found, true = find_cases(predictions), find_cases(references)
+    found, true = (find_cases(folder, "segmentation") for folder in (predictions, references))
     _check_partners(found, true, predictions, references)
-    pictures = {} if images is None else find_cases(images)
+    pictures = {} if images is None else find_cases(images, "volume")
     if images is not None:
         _check_all_there(true, pictures, images)
     scores = []
@@ -71,8 +71,13 @@ def score(
     return scores
 
 
-def find_cases(folder: Path) -> dict[str, Path]:
+def find_cases(folder: Path, role: str) -> dict[str, Path]:
     """NIfTI files of a folder by the name of their case, in the order of the files' names.
+
+    Args:
+        folder: of the files.
+        role: "volume" or "segmentation", which of the two is taken of a number that LiTS has both
+            of in one folder. Of the images of nnU-Net, `case_0000`, the channel is left out.
 
     Raises:
         InputError: no such folder, no NIfTI file in it, or two of one case.
@@ -85,15 +90,27 @@ def find_cases(folder: Path) -> dict[str, Path]:
             continue
         stem = _stem(path)
         lits = _LITS.fullmatch(stem)
-        key = lits[1] if lits else stem
-        if key in cases:
+        key = lits[2] if lits else stem
+        if role == "volume":
+            key = key.removesuffix("_0000")
+        if lits and key in cases and lits[1] != _role(cases[key]):
+            if lits[1] == role:
+                cases[key] = path
+        elif key in cases:
             raise InputError(
                 f"{folder}: expected one file per case, found {cases[key].name} and {path.name}"
             )
-        cases[key] = path
+        else:
+            cases[key] = path
     if not cases:
         raise InputError(f"{folder}: expected files that end in {' or '.join(SUFFIXES)}")
     return cases
+
+
+def _role(path: Path) -> str | None:
+    """What LiTS calls a file: volume or segmentation; None for other names."""
+    lits = _LITS.fullmatch(_stem(path))
+    return lits[1] if lits else None
 
 
 def _check_partners(

@@ -59,7 +59,7 @@ def train(
         raise ConfigError("config.stage: expected tumor where livers are given, found liver")
     if collection.name != dataset.name:
         raise ConfigError(f"config.dataset.name: expected {collection.name}, found {dataset.name}")
-    seen = check_training_side(dataset, collection)
+    seen = check_training_side(config, collection)
     subject = Subject.of(config, collection.fingerprint, livers)
     check_same_everywhere({"dataset": collection.fingerprint, "livers": subject.livers})
 

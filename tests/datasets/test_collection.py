@@ -94,3 +94,19 @@ def test_pairs_of_files_are_read_by_their_numbers(tmp_path, rng):
         read_volumes(tmp_path)
     with pytest.raises(InputError, match="expected volume-N"):
         read_volumes(tmp_path / "none")
+
+
+def test_coarse_volumes_are_means_and_lie_where_the_fine_ones_do(tmp_path, rng):
+    _, reference = pair(rng)
+    for name in ("volume", "segmentation"):
+        write_segmentation(tmp_path / f"{name}-2.nii.gz", reference)
+    fine, coarse = (read_volumes(tmp_path, factor).read("volume-2") for factor in (1, 2))
+    assert coarse[0].hu.shape == (4, 4, 4)
+    assert coarse[0].geometry.spacing == pytest.approx((2.0, 1.4, 1.6))
+    # The first coarse voxel lies in the middle of four fine ones.
+    middle = fine[0].geometry.affine @ (0, 0.5, 0.5, 1)
+    np.testing.assert_allclose(coarse[0].geometry.affine[:, 3], middle)
+    assert np.count_nonzero(coarse[1].liver) * 4 == np.count_nonzero(fine[1].liver)
+    assert coarse[1].labels[2, 1, 1] == 1  # a quarter of it is tumour
+    with pytest.raises(InputError, match=r"volume-2\.nii\.gz: expected sides that 3 divides"):
+        read_volumes(tmp_path, 3)

@@ -34,11 +34,14 @@ def test_a_ratio_is_resampled_as_a_ratio_of_sums():
     assert ratio_interval(above, below, 500, 0) == pytest.approx([0.5, 0.5])
     low, high = ratio_interval(np.array([0.0, 5.0]), np.array([5.0, 5.0]), 500, 0)
     assert (low, high) == (0.0, 1.0)
-    # Resamples of the second case alone have no ratio.
-    assert ratio_interval(np.array([3.0, 0.0]), np.array([4.0, 0.0]), 500, 0) == [0.75, 0.75]
+    # Resamples of the last case alone have no ratio.
+    above, below = np.array([3.0, 6.0, 0.0]), np.array([4.0, 8.0, 0.0])
+    assert ratio_interval(above, below, 500, 0) == pytest.approx([0.75, 0.75])
 
 
 def test_what_has_no_interval():
     assert mean_interval(np.array([1.0]), 100, 0) is None
     assert mean_interval(np.array([]), 100, 0) is None
     assert ratio_interval(np.zeros(3), np.zeros(3), 100, 0) is None
+    # A single case with anything to divide by does not vary, however many there are without.
+    assert ratio_interval(np.array([3.0, 0.0]), np.array([4.0, 0.0]), 100, 0) is None

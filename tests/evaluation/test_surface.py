@@ -97,3 +97,14 @@ def test_nothing_is_near_to_what_is_empty():
     some, none = points((0, 0, 0)), points()
     for pair in ((some, none), (none, some), (none, none)):
         assert surface_distances(*pair, (1.0, 1.0, 1.0)) is None
+
+
+@pytest.mark.parametrize("spacing", [0.1, 0.2, 0.4, 2.0 / 3.0])
+def test_a_distance_of_exactly_the_tolerance_counts_wherever_it_lies(spacing):
+    steps = round(2 / spacing)
+    found = set()
+    for start in range(40):
+        masks = np.zeros((2, 60 + steps, 1, 1), bool)
+        masks[0, start] = masks[1, start + steps] = True
+        found.add(surface_distances(masks[0], masks[1], (spacing, 1.0, 1.0)).nsd2)
+    assert found == {1.0}

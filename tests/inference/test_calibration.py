@@ -9,30 +9,29 @@ from liverjax.errors import CheckpointError
 from liverjax.inference.calibration import (
     FILE_NAME,
     Calibration,
+    find_calibration,
     read_calibration,
-    read_postprocess,
     write_calibration,
 )
 from liverjax.inference.postprocess import Postprocess, find_liver, find_tumor
 
 CHOSEN = Postprocess(threshold=0.35, min_voxels=10, min_ml=0.1, flips=True)
-CALIBRATION = Calibration(40, CHOSEN, ("patient06",), 0.91, 0.9, liver_step=30)
+CALIBRATION = Calibration("4" * 64, CHOSEN, ("patient06",), 0.91, 0.9, "3" * 64)
 
 
 def test_what_was_chosen_comes_back(tmp_path):
     assert read_calibration(tmp_path) is None
-    assert read_postprocess(tmp_path, 40) == Postprocess()
+    assert find_calibration(tmp_path, "4" * 64) is None
     write_calibration(tmp_path, CALIBRATION)
     assert read_calibration(tmp_path) == CALIBRATION
-    assert read_postprocess(tmp_path, 40) == CHOSEN
+    assert find_calibration(tmp_path, "4" * 64) == CALIBRATION
 
 
 def test_what_was_chosen_for_another_checkpoint_is_not_used_and_the_log_says_so(tmp_path, caplog):
     write_calibration(tmp_path, CALIBRATION)
     with caplog.at_level(logging.WARNING, "liverjax"):
-        assert read_postprocess(tmp_path, 50) == Postprocess()
-    assert "step 40" in caplog.text
-    assert "step 50" in caplog.text
+        assert find_calibration(tmp_path, "5" * 64) is None
+    assert "chosen for another checkpoint" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -51,14 +50,14 @@ def test_an_impossible_value_is_refused_by_file(tmp_path, change):
     stored["chosen"] |= change
     (tmp_path / FILE_NAME).write_text(json.dumps(stored))
     with pytest.raises(CheckpointError, match=r"postprocess\.json: damaged"):
-        read_postprocess(tmp_path, 40)
+        find_calibration(tmp_path, "4" * 64)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"step": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"checkpoint": "a"}'])
 def test_a_damaged_file_is_refused(tmp_path, text):
     (tmp_path / FILE_NAME).write_text(text)
     with pytest.raises(CheckpointError, match=r"postprocess\.json: damaged"):
-        read_postprocess(tmp_path, 40)
+        find_calibration(tmp_path, "4" * 64)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def cells(table, start):
 
 def test_cases_and_then_their_means_with_counts():
     found = summary()
-    liver, tumor, overall, lesions, burden = score_tables(some_cases(), found)
+    liver, tumor, _, overall, lesions, burden = score_tables(some_cases(), found)
     assert [row[0] for row in tumor.rows[: tumor.body]] == ["a", "b", "c", "d"]
     assert cells(tumor, "c")[1:4] == ("-", "-", "-")
     assert cells(tumor, "mean")[1] == f"{found['tumor']['dice']['mean']:.3f}"

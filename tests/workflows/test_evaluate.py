@@ -150,7 +150,7 @@ def test_a_run_without_metrics_has_no_curves_and_the_log_says_so(small_run, tmp_
         "panels_patient05.png",
         "training_liver.png",
     }
-    assert [case.case for case in read_evaluation(output)] == ["patient05"]
+    assert [case.case for case in read_evaluation(output).cases] == ["patient05"]
 
 
 def test_an_evaluation_that_fails_leaves_the_earlier_one(small_run, tmp_path, monkeypatch):

@@ -49,5 +49,8 @@ def test_a_stage_without_copies_is_refused(collection, tmp_path):
 def test_the_table_says_over_how_many_patients_each_mean_is():
     rows = [Leakage("a", 0.9, 0.8, 0.8, 0.2), Leakage("b", 1.0, None, 0.9, None)]
     lines = format_leakage(rows).splitlines()
-    assert lines[3] == "| b | 1.000 | - | 0.900 | - |"
-    assert lines[4] == "| mean (patients) | 0.950 (2) | 0.800 (1) | 0.850 (2) | 0.200 (1) |"
+    assert lines[3] == "| b | 1.000 | 0.900 | 0.100 | - | - | - |"
+    assert lines[4] == (
+        "| mean (patients) | 0.950 (2) | 0.850 (2) | 0.100 (2) "
+        "| 0.800 (1) | 0.200 (1) | 0.600 (1) |"
+    )

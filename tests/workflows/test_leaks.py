@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from liverjax.choices import Stage
-from liverjax.config import DatasetConfig
+from liverjax.config import DatasetConfig, ExperimentConfig
 from liverjax.datasets.collection import VolumeCollection
 from liverjax.errors import InputError, SplitError
 from liverjax.inference.load import load_network
@@ -14,6 +14,7 @@ from liverjax.volume import Volume
 from liverjax.workflows.evaluate import evaluate
 from liverjax.workflows.leaks import check_training_side, find_seen
 from liverjax.workflows.prepared import open_prepared
+from tests.small_run import PATIENTS
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +88,11 @@ def test_lits_copies_of_ircadb_are_refused_on_either_side(networks, collection):
     for volumes in (("volume-27",), ("liver_48",)):
         sides = DatasetConfig("lits", volumes, also_tested_on=("ircadb",))
         with pytest.raises(SplitError, match=volumes[0]):
-            check_training_side(sides, collection)
+            check_training_side(ExperimentConfig(dataset=sides), collection)
+
+
+def check(sides, collection, **fields):
+    return check_training_side(ExperimentConfig(dataset=sides, **fields), collection)
 
 
 def test_one_patient_on_two_sides_under_two_names_is_refused_before_training(collection):
@@ -100,8 +105,26 @@ def test_one_patient_on_two_sides_under_two_names_is_refused_before_training(col
         },
     )
     with pytest.raises(SplitError, match="first of train and again of test show the same"):
-        check_training_side(DatasetConfig("toy", ("first",), ("second",), ("again",)), double)
+        check(DatasetConfig("toy", ("first",), ("second",), ("again",)), double)
     with pytest.raises(SplitError, match="first of train and again of validation"):
-        check_training_side(DatasetConfig("toy", ("first",), ("again",)), double)
-    seen = check_training_side(DatasetConfig("toy", ("first", "again"), ("second",)), double)
+        check(DatasetConfig("toy", ("first",), ("again",)), double)
+    seen = check(DatasetConfig("toy", ("first", "again"), ("second",)), double)
     assert set(seen) == {"first", "again", "second"}
+
+
+def test_whom_initial_weights_have_seen_is_known_again_and_goes_on_record(collection, small_run):
+    double = VolumeCollection(
+        "toy",
+        {
+            "new": collection.read("patient04"),
+            "other": collection.read("patient05"),
+            "again": disguised(collection, "patient02"),
+        },
+    )
+    run = str(small_run[0] / "liver")
+    with pytest.raises(SplitError, match="patient02 of the initial weights and again of test"):
+        check(DatasetConfig("toy", ("new",), ("other",), ("again",)), double, init_from=run)
+    seen = check(DatasetConfig("toy", ("again",), (), ("new",)), double, init_from=run)
+    assert set(seen) == {"again"} | {
+        f"{run}: {name}" for name in (*PATIENTS.train, *PATIENTS.validation)
+    }

@@ -24,7 +24,7 @@ def test_the_cascade_learns_the_liver(small_run):
 
 def test_the_evaluation_has_its_documented_form(small_run):
     workdir, result = small_run
-    assert read_evaluation(workdir) == result.scores
+    assert read_evaluation(workdir).cases == result.scores
     with_tumor, without = result.scores
     found = json.loads((workdir / "aggregate.json").read_text())
     assert found["tumor"]["dice"]["mean"] == with_tumor.tumor.dice

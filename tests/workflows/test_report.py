@@ -44,7 +44,7 @@ def test_everything_is_written_and_says_the_same(tmp_path):
     assert names(folder) == FILES
     assert names(folder / "figures") == DRAWN | {picture.name}
     assert picture.exists()
-    assert read_evaluation(folder) == cases
+    assert read_evaluation(folder).cases == cases
     assert read_per_case(folder / "per_case.csv").rows == {c.case: per_case_row(c) for c in cases}
     found = json.loads((folder / "aggregate.json").read_text())
     assert found == json.loads(json.dumps(aggregate(cases)))
@@ -62,7 +62,7 @@ def test_seen_cases_are_told_of_everywhere(tmp_path):
     assert (tmp_path / "per_case.csv").read_text().splitlines()[2].endswith(",yes")
     for name in ("aggregate.json", "evaluation.json"):
         assert json.loads((tmp_path / name).read_text())["seen"] == ["b"]
-    assert read_evaluation(tmp_path) == some_cases()
+    assert read_evaluation(tmp_path).cases == some_cases()
 
 
 def test_an_earlier_report_is_replaced_and_other_files_are_not(tmp_path):
@@ -77,7 +77,7 @@ def test_an_earlier_report_is_replaced_and_other_files_are_not(tmp_path):
     assert names(folder / "figures") == {
         *("mine.png", "dice.png", "confusion_liver.png", "confusion_tumor.png")
     }
-    assert [each.case for each in read_evaluation(folder)] == ["c"]
+    assert [each.case for each in read_evaluation(folder).cases] == ["c"]
 
 
 def test_what_fails_leaves_the_earlier_report(tmp_path, monkeypatch):
@@ -101,6 +101,6 @@ def test_what_fails_leaves_the_earlier_report(tmp_path, monkeypatch):
 def test_a_damaged_evaluation_is_named(tmp_path, text):
     (tmp_path / "evaluation.json").write_text(text)
     with pytest.raises(InputError, match=r"evaluation\.json"):
-        read_evaluation(tmp_path)
+        read_evaluation(tmp_path).cases
     with pytest.raises(InputError, match=r"evaluation\.json: no evaluation"):
         read_evaluation(tmp_path / "elsewhere")

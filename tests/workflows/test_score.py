@@ -64,7 +64,7 @@ def test_the_commands_score_and_compare(pairs, tmp_path):
         name: score_case(name, Segmentation(PREDICTIONS[name], GRID), Segmentation(array, GRID))
         for name, array in REFERENCES.items()
     }
-    found = read_evaluation(output)
+    found = read_evaluation(output).cases
     assert [each.case for each in found] == sorted(expected)
     for each in found:
         assert each.liver.confusion == expected[each.case].liver.confusion
@@ -150,18 +150,27 @@ def test_names_of_lits_are_matched_by_their_number(tmp_path):
     references = write(tmp_path / "r", {"segmentation-5": labels()}, ".nii")
     (found,) = score(predictions, references, tmp_path / "out")
     assert found.case == "segmentation-5"
-    write(references, {"volume-5": labels()}, ".nii")
-    with pytest.raises(InputError, match=r"segmentation-5\.nii and volume-5\.nii"):
-        find_cases(references)
+    # A folder of LiTS as it is holds both.
+    write(references, {"volume-5": labels(), "other_0000": labels()}, ".nii")
+    names = {role: find_cases(references, role) for role in ("segmentation", "volume")}
+    assert {role: found["5"].name for role, found in names.items()} == {
+        "segmentation": "segmentation-5.nii",
+        "volume": "volume-5.nii",
+    }
+    assert set(names["volume"]) == {"5", "other"}
+    assert set(names["segmentation"]) == {"5", "other_0000"}
+    write(references, {"segmentation-5": labels()}, ".nii.gz")
+    with pytest.raises(InputError, match=r"found segmentation-5\.nii and segmentation-5\.nii\.gz"):
+        find_cases(references, "segmentation")
 
 
 def test_folders_without_cases_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such folder"):
-        find_cases(tmp_path / "nowhere")
+        find_cases(tmp_path / "nowhere", "volume")
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(InputError, match=r"end in \.nii or \.nii\.gz"):
-        find_cases(tmp_path)
+        find_cases(tmp_path, "segmentation")
     write(tmp_path, {"a": labels()})
     write(tmp_path, {"a": labels()}, ".nii")
     with pytest.raises(InputError, match=r"found a\.nii and a\.nii\.gz"):
-        find_cases(tmp_path)
+        find_cases(tmp_path, "segmentation")
