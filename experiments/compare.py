@@ -26,6 +26,12 @@ def main() -> None:
         make_folder(output.parent)
         write_json(output, {"first": str(paths[0]), "second": str(paths[1]), "columns": entries})
     print(format_comparison(entries))
+    for path, table in zip(paths, (first, second), strict=True):
+        if table.seen:
+            print(f"not held out in {path}, seen by its networks: {', '.join(table.seen)}")
+    passed_over = sorted({*first.columns} ^ {*second.columns})
+    if passed_over and not _COLUMNS.value:
+        print(f"in one of the tables only, and not compared: {', '.join(passed_over)}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def compare(
     """
     check_same_cases(first, second, names)
     both = tuple(name for name in first.columns if name in second.columns)
-    chosen = tuple(columns) or both
+    chosen = tuple(dict.fromkeys(columns)) or both
     for table, name in ((first, names[0]), (second, names[1])):
         missing = [column for column in chosen if column not in table.columns]
         if missing or not chosen:

@@ -16,6 +16,7 @@ from liverjax.io.atomic import write_text
 
 CASE = "case"
 SEEN = "seen"
+_YES = "yes"
 COLUMNS = tuple(f"{structure}_{metric}" for structure in STRUCTURES for metric in METRICS)
 """The figures of `per_case.csv`, in their order; `case` stands before them."""
 LESION_FIELDS = tuple(field.name for field in dataclasses.fields(Lesion))
@@ -27,10 +28,12 @@ class PerCase(NamedTuple):
     Attributes:
         columns: names of the figures.
         rows: figures by case, in the order of `columns`; None where a cell is empty.
+        seen: cases that the networks were trained or selected on.
     """
 
     columns: tuple[str, ...]
     rows: dict[str, tuple[float | None, ...]]
+    seen: tuple[str, ...] = ()
 
 
 def write_per_case(path: Path, cases: Sequence[CaseScore], seen: Sequence[str] = ()) -> None:
@@ -83,7 +86,7 @@ def write_lesions(path: Path, cases: Sequence[CaseScore]) -> None:
 
 
 def read_per_case(path: Path) -> PerCase:
-    """Reads `per_case.csv`, or any table of numbers with a column `case`; `seen` is passed over.
+    """Reads `per_case.csv`, or any table of numbers with a column `case`.
 
     Raises:
         InputError: no such file or no such table, a cell that is no number, or a case twice.
@@ -113,6 +116,9 @@ def read_per_case(path: Path) -> PerCase:
             line[at]: tuple(_number(line[i], f"{path}: {line[at]}, {header[i]}") for i in kept)
             for line in lines[1:]
         },
+        tuple(
+            line[at] for line in lines[1:] if SEEN in header and line[header.index(SEEN)] == _YES
+        ),
     )
 
 
@@ -125,6 +131,11 @@ def check_names(names: Sequence[str], where: str) -> None:
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InputError(f"{where}: expected different names of cases, found {twice[0]!r} twice")
+
+
+def _cells(line: Sequence[str], header: Sequence[str], name: str) -> list[str]:
+    """The cells of a row under a heading, which need not be there."""
+    return [cell for cell, heading in zip(line, header, strict=True) if heading == name]
 
 
 def _number(text: str, where: str) -> float | None:
@@ -146,7 +157,7 @@ def _cell(value: float | None) -> str:
 
 
 def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+    return _YES if value else "no"
 
 
 def _write(path: Path, rows: Iterable[Iterable[str]]) -> None:

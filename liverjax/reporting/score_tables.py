@@ -156,12 +156,15 @@ def _lesions(lesions: dict[str, Any]) -> Table:
 def _burden(summary: dict[str, Any]) -> Table:
     burden, free = summary["tumor_burden"], summary["tumor_free"]
     false_ml = free["false_positive_ml"]
+    over = str(burden["cases"])
+    if burden["cases"] < summary["cases"]:
+        over += f" of {summary['cases']}"
     rows = [
-        ("tumour burden, RMSE", number(burden["rmse"], 4), str(burden["cases"])),
+        ("tumour burden, RMSE", number(burden["rmse"], 4), over),
         (
             "tumour burden, largest absolute error",
             number(burden["largest_absolute_error"], 4),
-            str(burden["cases"]),
+            over,
         ),
         (
             "tumour-free cases with false positives",

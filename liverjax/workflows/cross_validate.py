@@ -71,15 +71,16 @@ def merge(workdirs: Sequence[Path], output: Path) -> list[CaseScore]:
     """Pools the folds that were run in several workdirs, each of them once.
 
     Args:
-        workdirs: of the same configuration and dataset; of a fold that is done in several, the
-            first is taken.
+        workdirs: of the same configuration and dataset; a fold may be done in several, to the
+            same end.
         output: folder for the report.
 
     Returns:
         The scores of all cases.
 
     Raises:
-        InputError: plans that differ or are damaged, or a fold that is done nowhere.
+        InputError: plans that differ or are damaged, or a fold that is done nowhere, or with
+            different results.
     """
     plans = [_read_plan(workdir) for workdir in workdirs]
     if not plans:
@@ -192,7 +193,13 @@ def _pool(workdirs: Sequence[Path], folds: Sequence[Fold], output: Path) -> list
     cases: list[CaseScore] = []
     figures: list[Path] = []
     for number, fold in enumerate(folds):
-        folder = next(_folder(each, number) for each in workdirs if _is_done(each, number))
+        folder, *others = (_folder(each, number) for each in workdirs if _is_done(each, number))
+        for other in others:
+            if (other / EVALUATION).read_bytes() != (folder / EVALUATION).read_bytes():
+                raise InputError(
+                    f"{other / EVALUATION}: differs from {folder / EVALUATION}; leave one of the "
+                    "two out"
+                )
         found, seen = read_evaluation(folder)
         names = sorted(case.case for case in found)
         if names != sorted(fold.test) or seen:

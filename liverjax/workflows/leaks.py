@@ -141,13 +141,13 @@ def _seen_by_content(
         path = None if network.run is None else network.run / CONTENTS
         if path is not None and path.is_file():
             records[network.config.stage.value] = load_contents(path)
-        elif network.config.dataset.name != collection.name:
+        elif network.manifest["dataset"]["fingerprint"] is not None:
             reason = f"the {network.config.stage.value} network keeps no record of whom it has seen"
             reasons |= dict.fromkeys(patients, reason)
         else:
             _LOGGER.warning(
-                "the %s network keeps no record of what its patients show, so that only their "
-                "names can be compared",
+                "the %s network was imported and keeps no record of what its patients show, so "
+                "that only their names can be compared",
                 network.config.stage.value,
             )
     shown = collection.contents(patients) if records and patients else {}

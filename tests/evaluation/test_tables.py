@@ -102,3 +102,10 @@ def test_no_table_of_cases_is_refused(tmp_path, text, message):
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(InputError, match=r"t\.csv"):
         read_per_case(tmp_path / "t.csv")
+
+
+def test_whom_networks_have_seen_comes_back(tmp_path):
+    (tmp_path / "a.csv").write_text("\ufeffcase,liver_dice,seen\none,0.5,yes\ntwo,0.25,no\n")
+    found = read_per_case(tmp_path / "a.csv")
+    assert found.columns == ("liver_dice",)
+    assert found.seen == ("one",)

@@ -60,7 +60,8 @@ def test_nobody_to_score_tells_whom_each_network_holds_back(small_run):
     networks, collection = loaded(small_run[0])
     other = with_sides(networks[Stage.TUMOR], test=("patient06",))
     with pytest.raises(
-        SplitError, match="liver network patient04, patient05 and the tumor network patient06"
+        SplitError,
+        match=r"liver network patient04, patient05 of ircadb and the tumor network patient06",
     ):
         evaluate(networks | {Stage.TUMOR: other}, collection)
 

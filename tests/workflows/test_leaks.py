@@ -1,5 +1,4 @@
 import dataclasses
-import logging
 from types import SimpleNamespace
 
 import numpy as np
@@ -54,15 +53,15 @@ def test_a_patient_under_another_name_and_in_another_dataset_is_known_again(netw
     assert found.seen == ("trained",)
 
 
-def test_a_run_without_a_record_is_compared_by_name_and_the_log_says_so(
-    networks, collection, caplog
-):
+def test_a_run_that_lost_its_record_judges_nobody(networks, collection):
     bare = networks[Stage.LIVER]._replace(run=None)
-    with caplog.at_level(logging.WARNING, "liverjax"):
-        assert find_seen(("patient04", "patient01"), [bare], collection) == {
-            "patient01": "the liver network was trained on it"
-        }
-    assert "keeps no record" in caplog.text
+    seen = find_seen(("patient04", "patient01"), [bare], collection)
+    assert seen == {
+        "patient04": "the liver network keeps no record of whom it has seen",
+        "patient01": "the liver network was trained on it",
+    }
+    with pytest.raises(SplitError, match="patient04: the liver network keeps no record"):
+        evaluate(networks | {Stage.LIVER: bare}, collection, ["patient04"])
 
 
 def test_whom_initial_weights_have_seen_is_seen(networks, collection):
@@ -83,7 +82,7 @@ def test_other_files_under_the_same_name_are_refused(networks):
 def test_lits_copies_of_ircadb_are_refused_on_either_side(networks, collection):
     network = networks[Stage.LIVER]
     lits = dataclasses.replace(network.config, dataset=DatasetConfig("lits", ("volume-30",)))
-    seen = find_seen(("patient04",), [network._replace(config=lits, run=None)], collection)
+    seen = find_seen(("patient04",), [network._replace(config=lits)], collection)
     assert "volume-30 of lits" in seen["patient04"]
     for volumes in (("volume-27",), ("liver_48",)):
         sides = DatasetConfig("lits", volumes, also_tested_on=("ircadb",))

@@ -101,6 +101,6 @@ def test_what_fails_leaves_the_earlier_report(tmp_path, monkeypatch):
 def test_a_damaged_evaluation_is_named(tmp_path, text):
     (tmp_path / "evaluation.json").write_text(text)
     with pytest.raises(InputError, match=r"evaluation\.json"):
-        read_evaluation(tmp_path).cases
+        read_evaluation(tmp_path)
     with pytest.raises(InputError, match=r"evaluation\.json: no evaluation"):
         read_evaluation(tmp_path / "elsewhere")
