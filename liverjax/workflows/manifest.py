@@ -1,19 +1,12 @@
 """How a run came about: enough to repeat it, and to see on what its weights may be judged."""
 
 import hashlib
-import importlib.metadata
 import json
 import logging
-import os
-import platform
-import shlex
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from liverjax import config_json
@@ -24,13 +17,13 @@ from liverjax.datasets.livers import Livers
 from liverjax.errors import CheckpointError, InputError, SplitError
 from liverjax.io.atomic import make_folder, write_json
 from liverjax.training.devices import is_first_process
+from liverjax.workflows.circumstances import changes, circumstances
 
 _LOGGER = logging.getLogger(__name__)
 
 FILE_NAME = "manifest.json"
 CONTENTS = "contents.npz"
 """What the patients show that a run has seen, see `datasets.content`."""
-_PACKAGES = ("liverjax", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 class Subject(NamedTuple):
@@ -95,21 +88,21 @@ def begin_run(
         _write(path, manifest)
         return manifest
     manifest = _read(path)
-    for field, now, what in (
+    for field, found, what in (
         ("fingerprint", subject.dataset, "a dataset"),
         ("livers", subject.livers, "livers"),
     ):
         earlier = manifest["dataset"].get(field)
-        if earlier != now:
+        if earlier != found:
             raise InputError(
-                f"{run}: begun with {what} of fingerprint {_short(earlier)}, found {_short(now)}; "
+                f"{run}: begun with {what} of fingerprint {_short(earlier)}, found {_short(found)}; "
                 "prepare the earlier one again, or give another workdir"
             )
     if not finished:
-        circumstances = _circumstances()
-        for line in _changes(manifest, circumstances):
+        now = circumstances()
+        for line in changes(manifest, now):
             _LOGGER.warning("%s: %s; the results may differ in their last bits", run, line)
-        manifest["resumed"].append({"step": step} | circumstances)
+        manifest["resumed"].append({"step": step} | now)
         _write(path, manifest)
     return manifest
 
@@ -120,7 +113,7 @@ def describe_run(subject: Subject) -> dict[str, Any]:
     Raises:
         CheckpointError: there are no initial weights, or they do not tell whom they have seen.
     """
-    return _circumstances() | _subject(subject) | {"resumed": []}
+    return circumstances() | _subject(subject) | {"resumed": []}
 
 
 def check_ancestor(patients: Sequence[str], manifest: Mapping[str, Any]) -> None:
@@ -160,18 +153,6 @@ def _write(path: Path, manifest: dict[str, Any]) -> None:
     """Where several processes train together, the first writes for all."""
     if is_first_process():
         write_json(path, manifest)
-
-
-def _changes(begun: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """In what code and machine of a resumed run differ from those that it was begun with."""
-    changes = []
-    if begun["commit"] != now["commit"]:
-        changes.append(f"begun at commit {begun['commit']}, now {now['commit']}")
-    for part in ("versions", "device"):
-        for name, value in now[part].items():
-            if begun[part].get(name) != value:
-                changes.append(f"begun with {name} {begun[part].get(name)}, now {value}")
-    return changes
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -226,49 +207,3 @@ def _ancestor(init_from: str) -> dict[str, Any]:
         "dataset": loaded.manifest["dataset"],
         "patients": sorted(seen),
     }
-
-
-def _circumstances() -> dict[str, Any]:
-    """By which command, code and machine."""
-    return {
-        "command": shlex.join(sys.argv),
-        "commit": _commit(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: _version(name) for name in _PACKAGES},
-        },
-        # Equal bits are promised per jaxlib version, kind of device and number of CPUs.
-        "device": {
-            "platform": jax.default_backend(),
-            "kind": jax.devices()[0].device_kind,
-            "count": jax.device_count(),
-            "cpus": _cpus(),
-        },
-    }
-
-
-def _cpus() -> int | None:
-    """CPUs that this process may use, which can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """Commit of the checkout, with "-dirty" where files differ from it; None outside of one."""
-    checkout = Path(__file__).parents[2]
-    if not (checkout / ".git").exists():
-        return None
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
