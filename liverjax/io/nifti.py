@@ -80,7 +80,7 @@ def read_labels(
         if wrong.any():
             raise InputError(
                 f"{path}: expected the labels {sorted(map(int, values))}, "
-                f"found {found[wrong].flat[0]:g}"
+                f"found {found[wrong].flat[0]}"
             )
     return Segmentation(labels, _geometry(image, path, spacing_known))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from liverjax.choices import Stage
 from liverjax.datasets.collection import Collection
 from liverjax.inference.load import LoadedNetwork
-from liverjax.io.atomic import staging
+from liverjax.io.atomic import make_folder, staging
 from liverjax.reporting.curves import save_curves
 from liverjax.reporting.panels import save_panels
 from liverjax.training.log import read_metrics
@@ -43,7 +43,7 @@ def evaluate_and_draw(
     Raises:
         SplitError, InputError: see `evaluate`; `output` cannot be a folder.
     """
-    with staging(output / ".unfinished-figures") as drawn:
+    with staging(make_folder(output) / ".unfinished-figures") as drawn:
 
         def draw(case: Case) -> None:
             path = drawn / f"{PANELS}{case.patient}.png"

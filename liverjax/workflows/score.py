@@ -9,7 +9,7 @@ from tqdm import tqdm
 from liverjax.errors import InputError
 from liverjax.evaluation.case import CaseScore
 from liverjax.evaluation.score import score_case
-from liverjax.io.atomic import staging
+from liverjax.io.atomic import make_folder, staging
 from liverjax.io.nifti import SUFFIXES, is_nifti, read_labels, read_nifti
 from liverjax.reporting.panels import save_panels
 from liverjax.volume import check_same_grid
@@ -55,7 +55,7 @@ def score(
     if images is not None:
         _check_all_there(true, pictures, images)
     scores = []
-    with staging(output / ".unfinished-figures") as drawn:
+    with staging(make_folder(output) / ".unfinished-figures") as drawn:
         for key, path in tqdm(true.items(), desc="score", unit="case", disable=None):
             case = _stem(path)
             reference = read_labels(path, spacing_known=spacing_known)
