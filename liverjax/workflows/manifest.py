@@ -95,8 +95,8 @@ def begin_run(
         earlier = manifest["dataset"].get(field)
         if earlier != found:
             raise InputError(
-                f"{run}: begun with {what} of fingerprint {_short(earlier)}, found {_short(found)}; "
-                "prepare the earlier one again, or give another workdir"
+                f"{run}: begun with {what} of fingerprint {_short(earlier)}, found "
+                f"{_short(found)}; prepare the earlier one again, or give another workdir"
             )
     if not finished:
         now = circumstances()
