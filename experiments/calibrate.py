@@ -7,8 +7,9 @@ from absl import flags
 
 from experiments import app
 from liverjax.choices import Stage
+from liverjax.inference.calibration import FILE_NAME
 from liverjax.inference.load import load_network
-from liverjax.workflows.calibrate import calibrate, describe_calibration
+from liverjax.workflows.calibrate import calibrate
 from liverjax.workflows.prepared import open_prepared
 
 _LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
@@ -20,8 +21,8 @@ def main() -> None:
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
     networks = {stage: load_network(run, stage) for stage, run in runs.items()}
     collection = open_prepared(networks[Stage.LIVER].config.dataset.name, app.path(_DATA_DIR))
-    for stage, calibration in calibrate(networks, collection).items():
-        print(f"{stage.value}: {describe_calibration(calibration)}")
+    calibrate(networks, collection)  # tells what it chose
+    print("\n".join(str(run / FILE_NAME) for run in runs.values()))
 
 
 if __name__ == "__main__":
