@@ -24,6 +24,7 @@ from liverjax.workflows.report import EVALUATION, FIGURES, read_evaluation, writ
 _LOGGER = logging.getLogger(__name__)
 
 PLAN = "plan.json"
+_SIDES = ("train", "validation", "test")
 
 
 def cross_validate(
@@ -166,7 +167,7 @@ def _read_plan(workdir: Path) -> dict[str, Any]:
 
 
 def _folds_of(plan: dict[str, Any]) -> list[Fold]:
-    return [Fold(**{side: tuple(f[side]) for side in Fold._fields}) for f in plan["folds"]]
+    return [Fold(*(tuple(f[side]) for side in _SIDES)) for f in plan["folds"]]
 
 
 def _first_difference(first: Any, second: Any, where: str = "") -> str:
