@@ -19,7 +19,7 @@ _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datase
 
 def main() -> None:
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
-    networks = {stage: load_network(run, stage) for stage, run in runs.items()}
+    networks = {stage: load_network(run, stage, calibrated=False) for stage, run in runs.items()}
     collection = open_prepared(networks[Stage.LIVER].config.dataset.name, app.path(_DATA_DIR))
     calibrate(networks, collection)  # tells what it chose
     print("\n".join(str(run / FILE_NAME) for run in runs.values()))

@@ -47,8 +47,12 @@ class LoadedNetwork(NamedTuple):
     chosen_with: str | None = None
 
 
-def load_network(run: Path, stage: Stage, step: int | None = None) -> LoadedNetwork:
+def load_network(
+    run: Path, stage: Stage, step: int | None = None, *, calibrated: bool = True
+) -> LoadedNetwork:
     """Loads the best checkpoint (or that of `step`) of the training run in `run`.
+
+    With `calibrated`, it comes with what `experiments.calibrate` chose for it.
 
     Raises:
         CheckpointError: there is none, it is damaged, or it belongs to the other stage.
@@ -67,7 +71,7 @@ def load_network(run: Path, stage: Stage, step: int | None = None) -> LoadedNetw
     _check_shapes(run, model, config, loaded.variables)
     bound = bind_network(config, loaded.manifest, model, loaded.variables)
     workdir = run.parent if run.name == FOLDER else run
-    chosen = find_calibration(workdir, loaded.fingerprint)
+    chosen = find_calibration(workdir, loaded.fingerprint) if calibrated else None
     return bound._replace(
         postprocess=chosen.chosen if chosen else Postprocess(),
         run=workdir,

@@ -6,10 +6,10 @@ import pytest
 
 from liverjax.choices import Recipe, Stage
 from liverjax.config import DatasetConfig
-from liverjax.errors import ConfigError, SplitError
+from liverjax.errors import CheckpointError, ConfigError, SplitError
 from liverjax.evaluation.confusion import count
 from liverjax.inference.calibration import FILE_NAME, read_calibration
-from liverjax.inference.cascade import load_cascade
+from liverjax.inference.cascade import compose, load_cascade
 from liverjax.inference.load import load_network
 from liverjax.inference.postprocess import Postprocess, find_liver
 from liverjax.inference.predict import predict_volume
@@ -82,6 +82,28 @@ def test_what_was_chosen_is_what_predict_uses(runs, collection):
     expected = find_liver(Recipe.WINDOW, predict_volume(network, volume), network.postprocess)
     cascade = load_cascade(runs[Stage.LIVER], runs[Stage.TUMOR])
     np.testing.assert_array_equal(cascade(volume).liver, expected)
+
+
+def test_a_damaged_choice_can_be_made_anew(runs, collection):
+    (runs[Stage.LIVER] / FILE_NAME).write_text("{}")
+    with pytest.raises(CheckpointError, match="choose anew"):
+        load_network(runs[Stage.LIVER], Stage.LIVER)
+    networks = {stage: load_network(run, stage, calibrated=False) for stage, run in runs.items()}
+    made = calibrate(networks, collection)
+    assert load_network(runs[Stage.LIVER], Stage.LIVER).postprocess == made[Stage.LIVER].chosen
+
+
+def test_what_was_chosen_with_another_liver_network_is_not_used(runs, collection, caplog):
+    calibrate(load(runs), collection)
+    networks = load(runs)
+    odd = networks[Stage.TUMOR]._replace(postprocess=Postprocess(threshold=0.01, min_voxels=0))
+    volume, _ = collection.read("patient04")
+    usual = networks[Stage.TUMOR]._replace(postprocess=Postprocess(), chosen_with=None)
+    expected = compose(networks[Stage.LIVER], usual)(volume)
+    other = networks[Stage.LIVER]._replace(fingerprint="another")
+    found = compose(other, odd)(volume)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert "chosen with another liver network" in caplog.text
 
 
 def test_networks_selected_on_different_patients_are_refused(runs, collection):
