@@ -8,7 +8,7 @@ from absl import flags
 from experiments import app
 from liverjax.choices import Stage
 from liverjax.inference.calibration import FILE_NAME
-from liverjax.inference.load import load_network
+from liverjax.inference.load import load_networks
 from liverjax.workflows.calibrate import calibrate
 from liverjax.workflows.prepared import open_prepared
 
@@ -19,7 +19,7 @@ _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datase
 
 def main() -> None:
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
-    networks = {stage: load_network(run, stage, calibrated=False) for stage, run in runs.items()}
+    networks = load_networks(runs, calibrated=False)
     collection = open_prepared(networks[Stage.LIVER].config.dataset.name, app.path(_DATA_DIR))
     calibrate(networks, collection)  # tells what it chose
     print("\n".join(str(run / FILE_NAME) for run in runs.values()))

@@ -7,7 +7,7 @@ from absl import flags
 
 from experiments import app
 from liverjax.choices import Stage
-from liverjax.inference.load import load_network
+from liverjax.inference.load import load_networks
 from liverjax.workflows import evaluate, figures
 from liverjax.workflows.prepared import open_prepared
 
@@ -28,7 +28,7 @@ _PATIENTS = flags.DEFINE_list("patients", [], "Whom to score; by default the tes
 
 def main() -> None:
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
-    networks = {stage: load_network(run, stage) for stage, run in runs.items()}
+    networks = load_networks(runs)
     name = _DATASET.value or networks[Stage.LIVER].config.dataset.name
     found = figures.evaluate_and_draw(
         networks,

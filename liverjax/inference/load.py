@@ -81,6 +81,13 @@ def load_network(
     )
 
 
+def load_networks(
+    runs: Mapping[Stage, Path], *, calibrated: bool = True
+) -> dict[Stage, LoadedNetwork]:
+    """Both networks from their workdirs; see `load_network`."""
+    return {stage: load_network(run, stage, calibrated=calibrated) for stage, run in runs.items()}
+
+
 def bind_network(
     config: ExperimentConfig, manifest: dict[str, Any], model: nn.Module, variables: Any
 ) -> LoadedNetwork:

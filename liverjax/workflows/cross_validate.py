@@ -19,7 +19,7 @@ from liverjax.io.lock import only_user
 from liverjax.protocol import CrossValidationConfig
 from liverjax.validation import validate_protocol
 from liverjax.workflows.fold import run_fold, tumor_burden
-from liverjax.workflows.report import EVALUATION, FIGURES, read_evaluation, write_report
+from liverjax.workflows.report import EVALUATION, FIGURES, PANELS, read_evaluation, write_report
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -210,7 +210,7 @@ def _pool(workdirs: Sequence[Path], folds: Sequence[Fold], output: Path) -> list
                 "to have the fold judged again"
             )
         cases += found
-        figures += sorted((folder / FIGURES).glob("panels_*.png"))
+        figures += sorted((folder / FIGURES).glob(f"{PANELS}*.png"))
     cases.sort(key=lambda case: case.case)
     with only_user(make_folder(output)):
         write_report(output, cases, figures=figures)

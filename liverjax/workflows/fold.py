@@ -12,7 +12,7 @@ from liverjax.config import DatasetConfig, ExperimentConfig
 from liverjax.datasets.collection import Collection
 from liverjax.datasets.folds import Fold, stratified_folds
 from liverjax.datasets.slices import PatientSummary
-from liverjax.inference.load import LoadedNetwork, load_network
+from liverjax.inference.load import LoadedNetwork, load_network, load_networks
 from liverjax.inference.postprocess import find_liver
 from liverjax.inference.predict import predict_volume
 from liverjax.io.atomic import make_folder
@@ -58,17 +58,13 @@ def run_fold(
         livers = _predict_livers(config, collection, fold, folder)
         train(_with_fold(config.tumor, fold), collection, runs[Stage.TUMOR], livers)
         if config.calibrate:
-            calibrate(_load(runs), collection)
-        evaluate_and_draw(_load(runs), collection, folder, fold.test)
+            calibrate(load_networks(runs), collection)
+        evaluate_and_draw(load_networks(runs), collection, folder, fold.test)
 
 
 def tumor_burden(summary: PatientSummary) -> float:
     """Tumour over liver with tumours, by which folds are made alike; 0 without a liver."""
     return summary.tumor_voxels / summary.liver_voxels if summary.liver_voxels else 0.0
-
-
-def _load(runs: dict[Stage, Path]) -> dict[Stage, LoadedNetwork]:
-    return {stage: load_network(run, stage) for stage, run in runs.items()}
 
 
 def _with_fold(config: ExperimentConfig, fold: Fold) -> ExperimentConfig:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,7 +18,7 @@ from liverjax.errors import SplitError
 from liverjax.evaluation.case import CaseScore
 from liverjax.evaluation.threshold_baseline import ThresholdBaseline, threshold_baseline
 from liverjax.inference.cascade import compose
-from liverjax.inference.load import LoadedNetwork, load_network
+from liverjax.inference.load import load_networks
 from liverjax.io.atomic import make_folder
 from liverjax.workflows.build_dataset import build_dataset
 from liverjax.workflows.calibrate import calibrate
@@ -87,19 +87,15 @@ def quickstart(
         _LOGGER.info("Training the %s network", config.stage.value)
         train(config, collection, runs[config.stage])
     _LOGGER.info("Choosing thresholds on the validation patients")
-    calibrate(_load(runs), collection)
+    calibrate(load_networks(runs), collection)
     _LOGGER.info("Evaluating the cascade on held-out patients")
-    networks = _load(runs)
+    networks = load_networks(runs)
     scores = evaluate_and_draw(networks, collection, workdir).cases
     shown = _most_telling(scores)
     source = find_patients(manual_dir)[patient_number(shown)]
     cascade = compose(networks[Stage.LIVER], networks[Stage.TUMOR])
     predict(read_patient(source).volume, cascade, workdir / "prediction")
     return QuickstartResult(scores, _baselines(collection, scores), shown, workdir)
-
-
-def _load(runs: Mapping[Stage, Path]) -> dict[Stage, LoadedNetwork]:
-    return {stage: load_network(run, stage) for stage, run in runs.items()}
 
 
 def _write_phantoms(folder: Path, sides: DatasetConfig, spec: PhantomSpec) -> None:
