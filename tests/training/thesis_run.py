@@ -19,8 +19,7 @@ from experiments.app import show_progress
 from liverjax.choices import Stage
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.phantom.patient import PhantomSpec
-from liverjax.datasets.phantom.phantom import make_phantom
-from liverjax.labels import merge_masks
+from liverjax.datasets.volumes import phantom_volumes
 from liverjax.process import keep_freed_memory
 from liverjax.training.log import read_metrics
 from liverjax.training.loop import fit
@@ -29,16 +28,11 @@ PHANTOMS = range(1, 9)
 SPEC = PhantomSpec((32, 256, 256))
 
 
-def labels_of(phantom):
-    tumors = [mask for name, mask in phantom.structures.items() if name.startswith("livertumor")]
-    nothing = np.zeros(phantom.volume.hu.shape, bool)
-    return merge_masks(phantom.structures["liver"], np.logical_or.reduce([nothing, *tumors]))
-
-
 def phantom_slices():
-    phantoms = [make_phantom(number, SPEC) for number in PHANTOMS]
-    images = np.concatenate([phantom.volume.hu for phantom in phantoms])
-    return images[..., None], np.concatenate([labels_of(p) for p in phantoms])[..., None]
+    collection = phantom_volumes(PHANTOMS, SPEC)
+    pairs = [collection.read(name) for name in collection.summaries]
+    images = np.concatenate([volume.hu for volume, _ in pairs])
+    return images[..., None], np.concatenate([each.labels for _, each in pairs])[..., None]
 
 
 def thesis_config(stage, size, copies):
