@@ -141,6 +141,12 @@ def canonical_geometry(shape: tuple[int, ...], geometry: Geometry) -> Geometry:
     )
 
 
+def canonical_volume(volume: Volume) -> Volume:
+    """A CT with its axes to head, back and left, see `to_canonical`; contiguous in memory."""
+    hu = np.ascontiguousarray(to_canonical(volume.hu, volume.geometry))
+    return Volume(hu, canonical_geometry(volume.hu.shape, volume.geometry))
+
+
 def check_same_grid(
     first: Volume | Segmentation, second: Volume | Segmentation, names: tuple[str, str]
 ) -> None:

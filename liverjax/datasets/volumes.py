@@ -13,7 +13,14 @@ from liverjax.datasets.splits import patient_split
 from liverjax.errors import InputError
 from liverjax.io.nifti import read_labels, read_nifti
 from liverjax.labels import merge_masks
-from liverjax.volume import Geometry, Segmentation, Volume, canonical_geometry, to_canonical
+from liverjax.volume import (
+    Geometry,
+    Segmentation,
+    Volume,
+    canonical_geometry,
+    canonical_volume,
+    to_canonical,
+)
 
 _VOLUME = re.compile(r"volume-(\d+)\.nii(\.gz)?")
 
@@ -52,7 +59,7 @@ def read_volumes(folder: Path, coarsen: int = 1) -> VolumeCollection:
         partner = path.with_name(path.name.replace("volume", "segmentation"))
         if not partner.is_file():
             raise InputError(f"{path}: expected {partner.name} beside it")
-        pair = _canonical_volume(read_nifti(path)), _canonical_labels(read_labels(partner))
+        pair = canonical_volume(read_nifti(path)), _canonical_labels(read_labels(partner))
         if any(side % coarsen for side in pair[0].hu.shape[1:]):
             raise InputError(
                 f"{path}: expected sides that {coarsen} divides, found {pair[0].hu.shape[1:]}"
@@ -66,11 +73,6 @@ def _reference(phantom: Phantom) -> Segmentation:
     nothing = np.zeros(phantom.volume.hu.shape, bool)
     labels = merge_masks(phantom.structures["liver"], np.logical_or.reduce([nothing, *masks]))
     return Segmentation(labels, phantom.volume.geometry)
-
-
-def _canonical_volume(volume: Volume) -> Volume:
-    hu = np.ascontiguousarray(to_canonical(volume.hu, volume.geometry))
-    return Volume(hu, canonical_geometry(volume.hu.shape, volume.geometry))
 
 
 def _canonical_labels(reference: Segmentation) -> Segmentation:

@@ -15,9 +15,8 @@ from liverjax.labels import merge_masks
 from liverjax.volume import (
     Segmentation,
     Volume,
-    canonical_geometry,
+    canonical_volume,
     from_canonical,
-    to_canonical,
 )
 
 _LOGGER = logging.getLogger(__name__)
@@ -64,10 +63,7 @@ def compose(liver: LoadedNetwork, tumor: LoadedNetwork) -> Cascade:
 
 def _segment(liver: LoadedNetwork, tumor: LoadedNetwork, volume: Volume) -> Segmentation:
     _warn_of_unknown_spacing((liver, tumor), volume)
-    canonical = Volume(
-        np.ascontiguousarray(to_canonical(volume.hu, volume.geometry)),
-        canonical_geometry(volume.hu.shape, volume.geometry),
-    )
+    canonical = canonical_volume(volume)
     liver_mask = find_liver(
         liver.config.preprocess.recipe, predict_volume(liver, canonical), liver.postprocess
     )
