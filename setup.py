@@ -65,7 +65,6 @@ setup(
             "nbformat>=5.10",
             "opencv-python-headless>=4.9",
             "pytest>=8.2",
-            "pytest-cov>=5.0",
             "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
             "scipy-stubs>=1.13",

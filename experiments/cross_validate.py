@@ -10,9 +10,10 @@ from ml_collections import config_flags
 
 from experiments import app
 from liverjax.errors import ConfigError
+from liverjax.reporting.score_tables import short_table
+from liverjax.reporting.table import plain_text
 from liverjax.validation import validate_protocol
 from liverjax.workflows.cross_validate import cross_validate, merge
-from liverjax.workflows.evaluate import format_scores
 from liverjax.workflows.prepared import open_prepared
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -29,7 +30,8 @@ _MERGE = flags.DEFINE_list(
 def main() -> None:
     workdir = app.path(_WORKDIR)
     if _MERGE.value:
-        print(format_scores(merge([Path(each).expanduser() for each in _MERGE.value], workdir)))
+        sources = [Path(each).expanduser() for each in _MERGE.value]
+        print(plain_text(short_table(merge(sources, workdir))))
         return
     if _CONFIG.value is None:
         raise ConfigError("--config: expected a file such as configs/cross_validation.py")
@@ -37,7 +39,7 @@ def main() -> None:
     collection = open_prepared(_CONFIG.value.liver.dataset.name, app.path(_DATA_DIR))
     scores = cross_validate(_CONFIG.value, collection, workdir, _numbers(_FOLDS.value))
     if scores is not None:
-        print(format_scores(scores))
+        print(plain_text(short_table(scores)))
 
 
 def _numbers(texts: list[str]) -> list[int]:

@@ -8,7 +8,9 @@ from absl import flags
 from experiments import app
 from liverjax.choices import Stage
 from liverjax.inference.load import load_networks
-from liverjax.workflows import evaluate, figures
+from liverjax.reporting.score_tables import short_table
+from liverjax.reporting.table import plain_text
+from liverjax.workflows.figures import evaluate_and_draw
 from liverjax.workflows.prepared import open_prepared
 
 _LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
@@ -30,14 +32,14 @@ def main() -> None:
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
     networks = load_networks(runs)
     name = _DATASET.value or networks[Stage.LIVER].config.dataset.name
-    found = figures.evaluate_and_draw(
+    found = evaluate_and_draw(
         networks,
         open_prepared(name, app.path(_DATA_DIR)),
         app.path(_OUTPUT),
         _PATIENTS.value,
         allow_seen=_ALLOW_SEEN.value,
     )
-    print(evaluate.format_scores(found.cases))
+    print(plain_text(short_table(found.cases)))
     if found.seen:
         print(f"\nnot held out, seen by a network: {', '.join(found.seen)}")
 

@@ -3,18 +3,24 @@
 python -m experiments.leakage --workdir=DIR [--data=DIR]
 """
 
+from pathlib import Path
+
 from absl import flags
 from ml_collections import config_flags
 
-from configs.leakage import get_config
+import configs
 from experiments import app
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes, read_volumes
 from liverjax.io.atomic import make_folder, write_json, write_text
-from liverjax.reporting.leakage import save_protocols
-from liverjax.workflows import leakage
+from liverjax.reporting.leakage import protocol_table, save_protocols
+from liverjax.reporting.markdown import markdown_table
+from liverjax.reporting.table import plain_text
+from liverjax.workflows.leakage import compare_protocols, dice_pairs
 
-_CONFIG = config_flags.DEFINE_config_dataclass("config", get_config(), "Networks and folds.")
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", str(Path(configs.__path__[0]) / "leakage.py"), "Networks and folds."
+)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for everything.", required=True)
 _DATA = flags.DEFINE_string(
     "data", None, "Folder of volume-N.nii.gz and segmentation-N.nii.gz; by default phantoms."
@@ -31,16 +37,13 @@ def main() -> None:
     else:
         collection = read_volumes(app.path(_DATA), _COARSEN.value)
     workdir = make_folder(app.path(_WORKDIR))
-    rows = leakage.compare_protocols(_CONFIG.value, collection, workdir)
-    table = leakage.format_leakage(rows)
+    rows = compare_protocols(_CONFIG.value, collection, workdir)
+    pairs, names = dice_pairs(rows), ("slices shuffled", "patients held out")
+    table = protocol_table([row.case for row in rows], pairs, names)
     write_json(workdir / "leakage.json", [vars(row) for row in rows])
-    write_text(workdir / "leakage.md", f"{table}\n")
-    pairs = {
-        "liver": [(row.slices_liver, row.patients_liver) for row in rows],
-        "tumour": [(row.slices_tumor, row.patients_tumor) for row in rows],
-    }
-    save_protocols(workdir / "leakage.png", pairs, ("slices shuffled", "patients held out"))
-    print(table)
+    write_text(workdir / "leakage.md", f"{markdown_table(table)}\n")
+    save_protocols(workdir / "leakage.png", pairs, names)
+    print(plain_text(table))
 
 
 if __name__ == "__main__":

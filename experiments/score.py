@@ -6,8 +6,8 @@ python -m experiments.score --predictions=DIR --references=DIR --output=DIR
 from absl import flags
 
 from experiments import app
-from liverjax.evaluation.aggregate import aggregate
-from liverjax.reporting.score_tables import mean_table, plain_text
+from liverjax.reporting.score_tables import mean_table
+from liverjax.reporting.table import plain_text
 from liverjax.workflows.report import PAGE
 from liverjax.workflows.score import score
 
@@ -20,20 +20,23 @@ _REFERENCES = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the report.", required=True)
 _IMAGES = flags.DEFINE_string("images", None, "Folder of the CTs, to draw slices on.")
 _SPACING_KNOWN = flags.DEFINE_bool(
-    "spacing_known", None, "Whether voxel sizes are real; by default, see README."
+    "spacing_known",
+    None,
+    "Whether voxel sizes are real; by default not where they are exactly 1 mm and the grid lies at "
+    "the origin, or no unit is named.",
 )
 
 
 def main() -> None:
     output = app.path(_OUTPUT)
-    scores = score(
+    _, summary = score(
         app.path(_PREDICTIONS),
         app.path(_REFERENCES),
         output,
         images=app.path(_IMAGES) if _IMAGES.value else None,
         spacing_known=_SPACING_KNOWN.value,
     )
-    print(plain_text(mean_table(aggregate(scores))))
+    print(plain_text(mean_table(summary)))
     print(f"\n{output / PAGE}")
 
 

@@ -68,13 +68,25 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
 
 
 def differences(first: Any, second: Any, where: str = "config") -> list[str]:
-    """The fields in which two configurations differ, each as "field: first -> second"."""
-    if not dataclasses.is_dataclass(first):
+    """The fields in which two configurations differ, each as "field: first -> second".
+
+    Args:
+        first, second: of one dataclass, or what JSON holds of two; None stands for a field that
+            only the other has.
+        where: name of the field that holds them; may be empty.
+    """
+    one, other = _fields(first), _fields(second)
+    if one is None or other is None:
         return [] if first == second else [f"{where}: {first} -> {second}"]
     return [
         line
-        for field in dataclasses.fields(first)
-        for line in differences(
-            getattr(first, field.name), getattr(second, field.name), f"{where}.{field.name}"
-        )
+        for name in dict.fromkeys([*one, *other])
+        for line in differences(one.get(name), other.get(name), f"{where}.{name}".lstrip("."))
     ]
+
+
+def _fields(value: Any) -> Mapping[str, Any] | None:
+    """What a dataclass or a mapping holds; None of any other value."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return value if isinstance(value, Mapping) else None

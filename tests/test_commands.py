@@ -2,23 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def run(command, *flags):
-    return subprocess.run(
-        [sys.executable, "-m", f"experiments.{command}", *map(str, flags)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
+from tests.commands import run
+from tests.conftest import ROOT
 
 
 def test_predict_reads_a_patient_archive_and_writes_three_files(small_run, tmp_path):

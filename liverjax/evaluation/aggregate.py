@@ -13,6 +13,7 @@ import numpy as np
 from liverjax.errors import InputError
 from liverjax.evaluation.bootstrap import LEVEL, mean_interval, ratio_interval
 from liverjax.evaluation.case import METRICS, STRUCTURES, CaseScore, Lesion, StructureScore
+from liverjax.evaluation.confusion import Confusion
 from liverjax.evaluation.lesions import detection
 
 IOU_LIMITS = (0.0, 0.5)
@@ -39,8 +40,11 @@ def aggregate(
             is not empty; `dice_challenge` is over all, 1 where both are empty and 0 where one is;
             `dice_global` is 2 sum(I) / sum(P + R). `missed` counts the cases whose reference is
             not empty while the prediction is, `present` those whose reference is not empty.
+        `reference_lesions`: how many there are, and into how many those that one prediction joins
+            are `merged`, which is what detection counts.
         `lesions`: under `iou_over_0` and `iou_over_0.5` the detection, pooled over cases.
-        `tumor_burden`: root mean square and largest absolute error of tumour over liver.
+        `tumor_burden`: root mean square error of tumour over liver with its interval, and the
+            largest absolute error.
         `tumor_free`: what is predicted in cases without tumour.
 
     Raises:
@@ -60,8 +64,9 @@ def aggregate(
             name: _structure([getattr(case, name) for case in cases], means, ratios)
             for name in STRUCTURES
         },
+        "reference_lesions": _reference_lesions(cases),
         "lesions": {f"iou_over_{limit:g}": _lesions(cases, limit, ratios) for limit in IOU_LIMITS},
-        "tumor_burden": _burden(cases),
+        "tumor_burden": _burden(cases, means),
         "tumor_free": _tumor_free(cases, means),
     }
 
@@ -76,11 +81,16 @@ def is_detected(lesion: Lesion, min_iou: float) -> bool:
     return detection([lesion], min_iou)[0] > 0
 
 
+def challenge_dice(confusion: Confusion) -> float:
+    """Dice in the challenge's convention: 1 where both masks are empty, 0 where one is."""
+    return float(confusion.predicted == 0) if confusion.dice is None else confusion.dice
+
+
 def _structure(
     scores: Sequence[StructureScore], means: _MeanInterval, ratios: _RatioInterval
 ) -> dict[str, Any]:
     found = [score.confusion for score in scores]
-    challenge = [float(each.predicted == 0) if each.dice is None else each.dice for each in found]
+    challenge = [challenge_dice(each) for each in found]
     shared = np.array([2.0 * each.true_positive for each in found])
     total = np.array([float(each.predicted + each.reference) for each in found])
     return {
@@ -140,17 +150,25 @@ def _lesions(
     }
 
 
-def _burden(cases: Sequence[CaseScore]) -> dict[str, Any]:
+def _reference_lesions(cases: Sequence[CaseScore]) -> dict[str, int]:
+    pieces = [lesion.reference_components for case in cases for lesion in case.lesions]
+    return {"pieces": sum(pieces), "merged": sum(count > 0 for count in pieces)}
+
+
+def _burden(cases: Sequence[CaseScore], means: _MeanInterval) -> dict[str, Any]:
     """Predicted less true burden, over the cases in which both have a liver."""
     errors = np.array(
         [
             case.predicted_burden - case.burden
             for case in cases
             if case.predicted_burden is not None and case.burden is not None
-        ]
+        ],
+        np.float64,
     )
+    squared = means(errors**2)  # its root is that of the root mean square error: roots keep order
     return {
         "rmse": float(np.sqrt(np.mean(errors**2))) if errors.size else None,
+        "rmse_interval": None if squared is None else np.sqrt(squared).tolist(),
         "largest_absolute_error": float(np.abs(errors).max()) if errors.size else None,
         "cases": int(errors.size),
         "undefined": len(cases) - int(errors.size),

@@ -17,6 +17,10 @@ METRICS = (
     "false_positive_ml",
 )
 """The figures of one structure in the order of their columns, see `StructureScore`."""
+SIGNED = ("rvd", "volume_error_ml")
+"""Those of them that are positive for too much and negative for too little; 0 is best."""
+HIGHER_IS_BETTER = {name: name in ("dice", "nsd2") for name in METRICS}
+"""By figure; of those in `SIGNED` it is said of their size."""
 STRUCTURES = ("liver", "tumor")
 
 

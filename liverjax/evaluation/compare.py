@@ -5,6 +5,9 @@ Differences are those of the second table less the first. The test is Wilcoxon's
 Lehmann (1963), the median of the means of all pairs of differences; the size of the effect is
 the matched-pairs rank-biserial correlation (Kerby 2014). P values over several columns are
 corrected by Holm (1979).
+
+Errors that have a sign are compared by their size, as too much in one case does not make up for
+too little in another.
 """
 
 import functools
@@ -16,7 +19,15 @@ from scipy import stats
 
 from liverjax.errors import InputError
 from liverjax.evaluation.bootstrap import LEVEL
+from liverjax.evaluation.case import HIGHER_IS_BETTER, SIGNED, STRUCTURES
 from liverjax.evaluation.tables import PerCase
+
+_SIGNED = {f"{structure}_{metric}" for structure in STRUCTURES for metric in SIGNED}
+_BETTER = {
+    f"{structure}_{metric}": higher
+    for structure in STRUCTURES
+    for metric, higher in HIGHER_IS_BETTER.items()
+}
 
 
 def compare(
@@ -33,7 +44,9 @@ def compare(
         names: of the two tables, for messages.
 
     Returns:
-        An entry per column: see `compare_pairs`, with the `column` and `p_holm`, the p value
+        An entry per column: see `compare_pairs`, with the `column`; whether its size without
+        the sign was compared (`absolute`); whether more of it is better (`higher_is_better`,
+        None where that is not known of a column of somebody else's); and `p_holm`, the p value
         corrected for all columns that have one.
 
     Raises:
@@ -53,7 +66,11 @@ def compare(
     for column in chosen:
         sides = [first.columns.index(column), second.columns.index(column)]
         pairs = [(row[sides[0]], second.rows[case][sides[1]]) for case, row in first.rows.items()]
-        found.append({"column": column, **compare_pairs(pairs)})
+        absolute = column in _SIGNED
+        if absolute:
+            pairs = [(_size(one), _size(other)) for one, other in pairs]
+        kind = {"absolute": absolute, "higher_is_better": _BETTER.get(column)}
+        found.append({"column": column, **kind, **compare_pairs(pairs)})
     for entry, p in zip(found, holm([entry["p"] for entry in found]), strict=True):
         entry["p_holm"] = p
     return found
@@ -78,8 +95,10 @@ def compare_pairs(pairs: Sequence[tuple[float | None, float | None]]) -> dict[st
     """Compares the figures of two methods, case by case.
 
     Returns:
-        `pairs` that are defined on both sides, and `dropped` ones that are not; the means of both
-        sides (`first`, `second`) and their `difference`; `pseudo_median` with its 95 % `interval`
+        `pairs` that are defined on both sides; how many cases are so on one alone (`only_first`,
+        `only_second`: what one method has missed) or on none (`neither`). Over the pairs, the
+        means of both sides (`first`, `second`) and their `difference`, which is the second less
+        the first as all that follows; `pseudo_median` with its 95 % `interval`
         (None below 6 pairs, of which none is that sure); `rank_biserial`, from -1 where the first
         is always larger to 1, and 0 where all are equal; `p` of Wilcoxon's test, 1 where all are
         equal. Without a pair all are None, and `p` is so with a single one.
@@ -90,7 +109,9 @@ def compare_pairs(pairs: Sequence[tuple[float | None, float | None]]) -> dict[st
     any_pair = len(values) > 0
     return {
         "pairs": len(values),
-        "dropped": len(pairs) - len(values),
+        "only_first": sum(second is None for first, second in pairs if first is not None),
+        "only_second": sum(first is None for first, second in pairs if second is not None),
+        "neither": sum(pair == (None, None) for pair in pairs),
         "first": float(values[:, 0].mean()) if any_pair else None,
         "second": float(values[:, 1].mean()) if any_pair else None,
         "difference": float(differences.mean()) if any_pair else None,
@@ -154,6 +175,10 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, p * (len(order) - rank)))
         corrected[place] = largest
     return corrected
+
+
+def _size(value: float | None) -> float | None:
+    return None if value is None else abs(value)
 
 
 def _walsh(differences: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import dataclasses
 import io
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,13 +49,8 @@ def write_per_case(path: Path, cases: Sequence[CaseScore], seen: Sequence[str] =
         InputError: two cases of one name.
     """
     check_names([case.case for case in cases], str(path))
-    among = seen_among(cases, seen)
-    header = [CASE, *COLUMNS, *([SEEN] if among else [])]
     rows = [[case.case, *map(_cell, per_case_row(case))] for case in cases]
-    if among:
-        for row in rows:
-            row.append(_yes(row[0] in among))
-    _write(path, [header, *rows])
+    _write_marked(path, [CASE, *COLUMNS], rows, seen_among(cases, seen))
 
 
 def per_case_row(case: CaseScore) -> tuple[float | None, ...]:
@@ -63,11 +58,12 @@ def per_case_row(case: CaseScore) -> tuple[float | None, ...]:
     return tuple(getattr(getattr(case, side), name) for side in STRUCTURES for name in METRICS)
 
 
-def write_lesions(path: Path, cases: Sequence[CaseScore]) -> None:
+def write_lesions(path: Path, cases: Sequence[CaseScore], seen: Sequence[str] = ()) -> None:
     """Writes `lesions.csv`, whole or not at all: a row per lesion, those of a case from 1.
 
     `detected` and `detected_half` say whether a lesion of the reference was found with an
     intersection over union of more than 0 and of more than 0.5; for a false positive both are no.
+    For `seen` see `write_per_case`.
     """
     header = [CASE, "lesion", *LESION_FIELDS, "iou", "dice", "detected", "detected_half"]
     rows = [
@@ -82,7 +78,7 @@ def write_lesions(path: Path, cases: Sequence[CaseScore]) -> None:
         for case in cases
         for number, lesion in enumerate(case.lesions, start=1)
     ]
-    _write(path, [header, *rows])
+    _write_marked(path, header, rows, seen_among(cases, seen))
 
 
 def read_per_case(path: Path) -> PerCase:
@@ -133,11 +129,6 @@ def check_names(names: Sequence[str], where: str) -> None:
         raise InputError(f"{where}: expected different names of cases, found {twice[0]!r} twice")
 
 
-def _cells(line: Sequence[str], header: Sequence[str], name: str) -> list[str]:
-    """The cells of a row under a heading, which need not be there."""
-    return [cell for cell, heading in zip(line, header, strict=True) if heading == name]
-
-
 def _number(text: str, where: str) -> float | None:
     if not text:
         return None
@@ -160,7 +151,13 @@ def _yes(value: bool) -> str:
     return _YES if value else "no"
 
 
-def _write(path: Path, rows: Iterable[Iterable[str]]) -> None:
+def _write_marked(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], seen: Sequence[str]
+) -> None:
+    """Rows that begin with a case; where some were seen, a last column says which."""
+    if seen:
+        header = [*header, SEEN]
+        rows = [[*row, _yes(row[0] in seen)] for row in rows]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
     write_text(path, text.getvalue())

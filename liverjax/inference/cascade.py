@@ -47,18 +47,25 @@ def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
 
 
 def compose(liver: LoadedNetwork, tumor: LoadedNetwork) -> Cascade:
-    """The cascade of two loaded networks; see `load_cascade`.
+    """The cascade of two loaded networks; see `load_cascade` and `fit_to_liver`."""
+    return partial(_segment, liver, fit_to_liver(tumor, liver))
 
-    What was chosen for the tumour network within the livers of another network than `liver` is
-    not used, which the log says.
+
+def fit_to_liver(tumor: LoadedNetwork, liver: LoadedNetwork) -> LoadedNetwork:
+    """The tumour network as it works with this liver network.
+
+    What was chosen for it within the livers of another network is not used, which the log says.
     """
-    if tumor.chosen_with and tumor.chosen_with != liver.fingerprint:
-        _LOGGER.warning(
-            "the tumour network's threshold was chosen with another liver network, so the default "
-            "is taken; choose anew with experiments.calibrate"
-        )
-        tumor = tumor._replace(postprocess=Postprocess(), chosen_with=None)
-    return partial(_segment, liver, tumor)
+    chosen = tumor.calibration
+    if chosen is None or not chosen.liver_checkpoint:
+        return tumor
+    if chosen.liver_checkpoint == liver.fingerprint:
+        return tumor
+    _LOGGER.warning(
+        "the tumour network's threshold was chosen with another liver network, so the default is "
+        "taken; choose anew with experiments.calibrate"
+    )
+    return tumor._replace(postprocess=Postprocess(), calibration=None)
 
 
 def _segment(liver: LoadedNetwork, tumor: LoadedNetwork, volume: Volume) -> Segmentation:

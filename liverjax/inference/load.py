@@ -13,7 +13,7 @@ from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict
 from liverjax.errors import CheckpointError, ConfigError
-from liverjax.inference.calibration import find_calibration
+from liverjax.inference.calibration import Calibration, find_calibration
 from liverjax.inference.postprocess import Postprocess
 from liverjax.models.build import build, logits_of
 from liverjax.preprocess.grid import Preprocess
@@ -33,8 +33,7 @@ class LoadedNetwork(NamedTuple):
         run: the workdir that it was loaded from; None where it was not.
         step: of the checkpoint; None where it was not loaded from one.
         fingerprint: of the checkpoint, likewise.
-        chosen_with: at the tumour stage, fingerprint of the liver network that `postprocess` was
-            chosen with; None where nothing was chosen.
+        calibration: where `postprocess` was chosen, how; None where it is the default.
     """
 
     config: ExperimentConfig
@@ -44,7 +43,7 @@ class LoadedNetwork(NamedTuple):
     run: Path | None = None
     step: int | None = None
     fingerprint: str | None = None
-    chosen_with: str | None = None
+    calibration: Calibration | None = None
 
 
 def load_network(
@@ -77,7 +76,7 @@ def load_network(
         run=workdir,
         step=loaded.step,
         fingerprint=loaded.fingerprint,
-        chosen_with=chosen.liver_checkpoint if chosen else None,
+        calibration=chosen,
     )
 
 

@@ -17,15 +17,17 @@ _SIZE = (4.4, 3.5)  # inches
 _DPI = 200
 
 
-def save_confusion(path: Path, confusion: Confusion, structure: str, title: str) -> None:
+def save_confusion(
+    path: Path, confusion: Confusion, structure: str, title: str, notice: str = ""
+) -> None:
     """Writes the confusion matrix of one structure, whole or not at all.
 
     Args:
         path: file to write, in a folder that exists; its suffix decides the format.
         confusion, structure, title: see `draw_confusion`.
+        notice: see `drawing.new_chart`.
     """
-    figure = drawing.new_figure(*_SIZE, _DPI)
-    figure.set_layout_engine("constrained")
+    figure = drawing.new_chart(*_SIZE, _DPI, notice)
     draw_confusion(figure.subplots(), confusion, structure, title)
     drawing.save_figure(path, figure)
 

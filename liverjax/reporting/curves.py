@@ -28,8 +28,7 @@ def save_curves(path: Path, records: Records, title: str) -> None:
     Raises:
         InputError: there is no epoch to draw.
     """
-    figure = drawing.new_figure(*_SIZE, _DPI)
-    figure.set_layout_engine("constrained")
+    figure = drawing.new_chart(*_SIZE, _DPI)
     loss, dice = figure.subplots(1, 2)
     draw_curves((loss, dice), records, title)
     drawing.save_figure(path, figure)

@@ -1,5 +1,6 @@
 """What the figures share: canvases, tiles, CT slices and the outlines drawn on them."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -36,6 +37,7 @@ STRUCTURES: tuple[Line, ...] = (
 """What `draw_legend` says of `draw_segmentation`."""
 
 _FILL = 0.2  # opacity
+_LETTERS_PER_INCH = 13  # of the usual font size, all but the widest texts
 
 
 def new_figure(width: float, height: float, dpi: int, color: str = "white") -> Figure:
@@ -49,6 +51,30 @@ def new_figure(width: float, height: float, dpi: int, color: str = "white") -> F
     figure = Figure(figsize=(width, height), dpi=dpi, facecolor=color)
     FigureCanvasAgg(figure)
     return figure
+
+
+def new_chart(width: float, height: float, dpi: int, notice: str = "") -> Figure:
+    """A figure whose axes find their own places; see `new_figure`.
+
+    Args:
+        width, height, dpi: see `new_figure`.
+        notice: a warning to stand above all, such as which cases are not held out; may be empty.
+    """
+    figure = new_figure(width, height, dpi)
+    figure.set_layout_engine("constrained")
+    if notice:
+        per_line = int(width * _LETTERS_PER_INCH)
+        figure.suptitle(
+            "\n".join(textwrap.wrap(literal(notice), per_line)),
+            color=VALIDATION_COLOR,
+            fontsize=FONT_SIZE,
+        )
+    return figure
+
+
+def literal(text: str) -> str:
+    """Text for a figure; a dollar sign in a name would begin a formula."""
+    return text.replace("$", r"\$")
 
 
 def save_figure(path: Path, figure: Figure) -> None:

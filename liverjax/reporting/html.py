@@ -1,18 +1,17 @@
-"""An evaluation as one page, which needs nothing but the files beside it."""
+"""A report as one page, which needs nothing but the files beside it."""
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 from urllib.parse import quote
 
-from liverjax.evaluation.case import CaseScore
-from liverjax.reporting.score_tables import Table, score_tables, seen_notice
+from liverjax.reporting.document import Document
+from liverjax.reporting.table import Table
 
 _STYLE = """
 body { font-family: sans-serif; margin: 2em auto; max-width: 75em; padding: 0 1em; }
 table { border-collapse: collapse; font-size: 0.9em; }
 th, td { padding: 0.25em 0.7em; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, .prose th, .prose td { text-align: left; }
 tr.sum { background: #f3f3f3; }
 figure { margin: 1.5em 0; }
 img { max-width: 100%; border: 1px solid #ddd; }
@@ -21,36 +20,36 @@ img { max-width: 100%; border: 1px solid #ddd; }
 
 
 def html_report(
-    cases: Sequence[CaseScore],
-    summary: dict[str, Any],
-    figures: Sequence[tuple[str, str]],
-    files: Sequence[str],
+    document: Document, figures: Sequence[tuple[str, str]], files: Sequence[str]
 ) -> str:
-    """A page of all tables and figures, with a banner where figures are not held out.
+    """A page of all tables and figures, its warning as a banner.
 
     Args:
-        cases: a row each.
-        summary: their aggregate, see `liverjax.evaluation.aggregate.aggregate`.
+        document: what it says.
         figures: path and caption of each picture, relative to the page, with slashes.
         files: paths of the files to link to, likewise.
     """
-    notice = seen_notice(summary)
-    banner = "" if notice is None else f'<p class="warning">{escape(notice)}</p>\n'
-    tables = "\n".join(map(_table, score_tables(cases, summary)))
+    title = escape(document.title)
+    banner = ""
+    if document.notice is not None:
+        banner = f'<p class="warning">{escape(document.notice)}</p>\n'
+    notes = "\n".join(f"<p>{escape(note)}</p>" for note in document.notes)
+    tables = "\n".join(map(_table, document.tables))
     links = ", ".join(f'<a href="{quote(path)}">{escape(path)}</a>' for path in files)
     pictures = "\n".join(_figure(path, caption) for path, caption in figures)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>Evaluation</title>
+<title>{title}</title>
 <style>
 {_STYLE}
 </style>
 </head>
 <body>
-<h1>Evaluation of {summary["cases"]} cases</h1>
-{banner}<p>Intervals are of 95 %, by resampling cases. A dash is not defined. In full: {links}.</p>
+<h1>{title}</h1>
+{banner}{notes}
+<p>In full: {links}.</p>
 {tables}
 <h2>Figures</h2>
 {pictures}
@@ -60,7 +59,8 @@ def html_report(
 
 
 def _table(table: Table) -> str:
-    lines = [f"<h2>{escape(table.title)}</h2>", "<table>", _row(table.header, "th")]
+    start = '<table class="prose">' if table.prose else "<table>"
+    lines = [f"<h2>{escape(table.title)}</h2>", start, _row(table.header, "th")]
     for number, cells in enumerate(table.rows):
         lines.append(_row(cells, "td", "" if number < table.body or not table.body else "sum"))
     return "\n".join([*lines, "</table>"])

@@ -1,4 +1,4 @@
-"""Two protocols side by side: what each patient scores under either."""
+"""Two protocols side by side: what each patient scores under either, and what the first adds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from liverjax.reporting import drawing
+from liverjax.reporting.table import Table, number
 
 _SIZE = (7.0, 3.4)  # inches
 _DPI = 200
@@ -22,8 +23,7 @@ def save_protocols(path: Path, pairs: Mapping[str, Pairs], names: tuple[str, str
         pairs: by structure.
         names: of the two protocols.
     """
-    figure = drawing.new_figure(*_SIZE, _DPI)
-    figure.set_layout_engine("constrained")
+    figure = drawing.new_chart(*_SIZE, _DPI)
     for axes, (structure, values) in zip(
         figure.subplots(1, len(pairs), sharey=True, squeeze=False)[0], pairs.items(), strict=True
     ):
@@ -32,8 +32,43 @@ def save_protocols(path: Path, pairs: Mapping[str, Pairs], names: tuple[str, str
     drawing.save_figure(path, figure)
 
 
+def protocol_table(
+    patients: Sequence[str], pairs: Mapping[str, Pairs], names: tuple[str, str]
+) -> Table:
+    """A row per patient and one of means, over the patients defined under both protocols.
+
+    Differences are those of the first protocol less the second.
+
+    Args:
+        patients: their names.
+        pairs, names: see `save_protocols`.
+    """
+    rows = []
+    for place, patient in enumerate(patients):
+        cells = (cell for values in pairs.values() for cell in _cells(*values[place]))
+        rows.append((patient, *cells))
+    sums: list[str] = []
+    for values in pairs.values():
+        both = _both(values)
+        means = [sum(side) / len(both) for side in zip(*both, strict=True)] or (None, None)
+        sums += [f"{cell} ({len(both)})" for cell in _cells(*means)]
+    rows.append(("mean (patients)", *sums))
+    columns = [f"{structure}, {name}" for structure in pairs for name in (*names, "difference")]
+    return Table("Dice", ("patient", *columns), rows, len(patients))
+
+
+def _both(pairs: Pairs) -> list[tuple[float, float]]:
+    """Those that are defined under both protocols."""
+    return [(first, second) for first, second in pairs if first is not None and second is not None]
+
+
+def _cells(first: float | None, second: float | None) -> list[str]:
+    difference = None if first is None or second is None else first - second
+    return [number(value, 3) for value in (first, second, difference)]
+
+
 def _draw(axes: Axes, pairs: Pairs, names: tuple[str, str]) -> None:
-    both = [(first, second) for first, second in pairs if first is not None and second is not None]
+    both = _both(pairs)
     for pair in both:
         axes.plot([0, 1], pair, color="0.7", marker="o", markersize=3, linewidth=0.8)
     if both:

@@ -1,30 +1,26 @@
-"""An evaluation as Markdown."""
+"""A report as Markdown."""
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from liverjax.evaluation.case import CaseScore
-from liverjax.reporting.score_tables import Table, score_tables, seen_notice
+from liverjax.reporting.document import Document
+from liverjax.reporting.table import Table
 
 
-def markdown_report(cases: Sequence[CaseScore], summary: dict[str, Any]) -> str:
-    """The tables of `score_tables`, with a warning first where figures are not held out.
-
-    Args:
-        cases: a row each.
-        summary: their aggregate, see `liverjax.evaluation.aggregate.aggregate`.
-    """
-    notice = seen_notice(summary)
-    parts = [] if notice is None else [f"**{_escape(notice)}**"]
-    for table in score_tables(cases, summary):
+def markdown_report(document: Document) -> str:
+    """The whole of a document, its warning first."""
+    parts = [f"# {_escape(document.title)}"]
+    if document.notice is not None:
+        parts.append(f"**{_escape(document.notice)}**")
+    parts += [_escape(note) for note in document.notes]
+    for table in document.tables:
         parts += [f"## {_escape(table.title)}", markdown_table(table)]
     return "\n\n".join(parts) + "\n"
 
 
 def markdown_table(table: Table) -> str:
     """One table, figures on the right."""
-    rule = ["---", *(["---:"] * (len(table.header) - 1))]
+    rule = ["---", *(["---" if table.prose else "---:"] * (len(table.header) - 1))]
     lines = [_line(table.header), "|" + "|".join(rule) + "|", *map(_line, table.rows)]
     return "\n".join(lines)
 

@@ -28,21 +28,27 @@ class ChosenSlice(NamedTuple):
 
 
 def save_panels(
-    path: Path, volume: Volume | None, prediction: Segmentation, reference: Segmentation
+    path: Path,
+    volume: Volume | None,
+    prediction: Segmentation,
+    reference: Segmentation,
+    notice: str = "",
 ) -> None:
     """Writes the figure of `draw_panels`, whole or not at all.
 
     Args:
         path: file to write, in a folder that exists; its suffix decides the format.
-        volume, prediction, reference: see `draw_panels`.
+        volume, prediction, reference, notice: see `draw_panels`.
 
     Raises:
         InputError: the three do not lie on one grid.
     """
-    drawing.save_figure(path, draw_panels(volume, prediction, reference))
+    drawing.save_figure(path, draw_panels(volume, prediction, reference, notice))
 
 
-def draw_panels(volume: Volume | None, prediction: Segmentation, reference: Segmentation) -> Figure:
+def draw_panels(
+    volume: Volume | None, prediction: Segmentation, reference: Segmentation, notice: str = ""
+) -> Figure:
     """A row per slice: the CT alone, with the truth, and with the prediction.
 
     Slices are those of `choose_slices`, numbered, turned and proportioned as in
@@ -52,6 +58,7 @@ def draw_panels(volume: Volume | None, prediction: Segmentation, reference: Segm
         volume: the CT. Without one, truth and prediction are drawn on black, cut to where
             they are.
         prediction, reference: drawn as filled outlines, each in its own column.
+        notice: a warning to stand above the first slice, such as "not held out"; may be empty.
 
     Raises:
         InputError: the three do not lie on one grid.
@@ -64,6 +71,8 @@ def draw_panels(volume: Volume | None, prediction: Segmentation, reference: Segm
     geometry = reference.geometry
     true, found = (to_canonical(each.labels, geometry) for each in (reference, prediction))
     chosen = choose_slices(found, true)
+    if notice:
+        chosen[0] = chosen[0]._replace(title=f"{notice}\n{chosen[0].title}")
     rows = [each.number for each in chosen]
     columns: list[np.ndarray | None] = [true, found]
     if volume is None:
@@ -101,14 +110,16 @@ def choose_slices(prediction: np.ndarray, reference: np.ndarray) -> list[ChosenS
         # The last key of lexsort counts first.
         worst, best = (int(shown[np.lexsort((-total[shown], order))[0]]) for order in (dice, -dice))
         chosen = [("best", best), ("worst", worst)]
-        if best == worst:
-            chosen = [("only" if shown.size == 1 else "best/worst", best)]
+        if best == worst:  # all slices have the same Dice: none is better or worse
+            chosen = [("only" if shown.size == 1 else "largest", best)]
         for word, index in chosen:
+            what = name if masks[1][index].any() else f"false {name}"
             value = 2 * shared[index] / total[index]
-            reasons.setdefault(index, []).append(f"{word} {name}, Dice {value:.2f}")
+            reasons.setdefault(index, []).append(f"{word} {what}, Dice {value:.2f}")
     if not reasons:
-        return [ChosenSlice(len(reference) // 2, f"slice {len(reference) // 2}: no liver")]
-    return [ChosenSlice(i, f"slice {i}: " + "\n".join(why)) for i, why in reasons.items()]
+        return [ChosenSlice(len(reference) // 2, f"slice {len(reference) // 2}\nno liver")]
+    # A reason to a line, as a tile has no room for more.
+    return [ChosenSlice(i, "\n".join([f"slice {i}", *why])) for i, why in reasons.items()]
 
 
 def _labelled_box(labelled: np.ndarray) -> tuple[slice, slice]:

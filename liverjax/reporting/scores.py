@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from liverjax.evaluation.aggregate import IOU_LIMITS, is_detected
 from liverjax.evaluation.case import CaseScore, Lesion, StructureScore
 from liverjax.reporting import drawing
+from liverjax.reporting.table import counted
 
 _SIDES = (("liver", "liver", drawing.LIVER_COLOR), ("tumor", "tumour", drawing.TUMOR_COLOR))
 _NAMED_CASES = 40  # with more, their names would overlap
@@ -19,7 +20,7 @@ _WIDTH = 7.2  # inches: as wide as a page's text
 _DPI = 200
 
 
-def save_dice(path: Path, cases: Sequence[CaseScore]) -> None:
+def save_dice(path: Path, cases: Sequence[CaseScore], notice: str = "") -> None:
     """Writes Dice per case, liver above tumour, whole or not at all.
 
     Cases whose reference is empty have a cross below the axis in place of a point, and the title
@@ -28,9 +29,9 @@ def save_dice(path: Path, cases: Sequence[CaseScore]) -> None:
     Args:
         path: file to write, in a folder that exists; its suffix decides the format.
         cases: at least one.
+        notice: see `drawing.new_chart`.
     """
-    figure = drawing.new_figure(_WIDTH, 5.0, _DPI)
-    figure.set_layout_engine("constrained")
+    figure = drawing.new_chart(_WIDTH, 5.0, _DPI, notice)
     for axes, (name, title, color) in zip(figure.subplots(2, 1, sharex=True), _SIDES, strict=True):
         values = [getattr(case, name).dice for case in cases]
         defined = [value for value in values if value is not None]
@@ -38,7 +39,7 @@ def save_dice(path: Path, cases: Sequence[CaseScore]) -> None:
         missing = [place for place, value in enumerate(values) if value is None]
         axes.plot(places, defined, "o", color=color, markeredgecolor="0.2", markersize=5)
         axes.plot(missing, [-0.05] * len(missing), "x", color="0.5", markersize=5)
-        text = f"{title}: {_count(len(defined), 'case')}"
+        text = f"{title}: {counted(len(defined), 'case')}"
         if defined:
             mean = float(np.mean(defined))
             axes.axhline(mean, color="0.3", linestyle="dashed", linewidth=1)
@@ -49,15 +50,14 @@ def save_dice(path: Path, cases: Sequence[CaseScore]) -> None:
         axes.set_ylim(-0.1, 1.05)
     axes.set_xlim(-0.7, len(cases) - 0.3)
     if len(cases) <= _NAMED_CASES:
-        # A dollar sign in a name would begin a formula.
-        names = [case.case.replace("$", r"\$") for case in cases]
+        names = [drawing.literal(case.case) for case in cases]
         axes.set_xticks(range(len(cases)), names, rotation=90, fontsize=drawing.FONT_SIZE - 1)
     else:
         axes.set_xlabel(f"{len(cases)} cases, in the order of the table", fontsize=8)
     drawing.save_figure(path, figure)
 
 
-def save_bland_altman(path: Path, cases: Sequence[CaseScore]) -> None:
+def save_bland_altman(path: Path, cases: Sequence[CaseScore], notice: str = "") -> None:
     """Writes volume differences over mean volumes (Bland & Altman 1986), whole or not at all.
 
     Lines are the bias and the limits of agreement, 1.96 standard deviations beside it. Cases of
@@ -67,9 +67,9 @@ def save_bland_altman(path: Path, cases: Sequence[CaseScore]) -> None:
     Args:
         path: file to write, in a folder that exists; its suffix decides the format.
         cases: at least one.
+        notice: see `drawing.new_chart`.
     """
-    figure = drawing.new_figure(_WIDTH, 3.2, _DPI)
-    figure.set_layout_engine("constrained")
+    figure = drawing.new_chart(_WIDTH, 3.2, _DPI, notice)
     for axes, (name, title, color) in zip(figure.subplots(1, 2), _SIDES, strict=True):
         pairs = [_volumes(getattr(case, name), case.voxel_ml) for case in cases]
         known = np.array([pair for pair in pairs if pair is not None]).reshape(-1, 2)
@@ -79,26 +79,26 @@ def save_bland_altman(path: Path, cases: Sequence[CaseScore]) -> None:
             _draw_limits(axes, differences)
         _finish(
             axes,
-            f"{title}: {len(known)} of {_count(len(cases), 'case')}",
+            f"{title}: {len(known)} of {counted(len(cases), 'case')}",
             "mean of prediction and reference (mL)",
             "prediction less reference (mL)",
         )
     drawing.save_figure(path, figure)
 
 
-def save_detection(path: Path, cases: Sequence[CaseScore]) -> None:
+def save_detection(path: Path, cases: Sequence[CaseScore], notice: str = "") -> None:
     """Writes the share of reference lesions found, by size, whole or not at all.
 
-    Sizes are diameters of spheres of the lesion's volume, or numbers of voxels where the voxel
-    size of a case is not known.
+    Sizes are diameters of spheres of the lesion's volume. Lesions of unknown voxel size stand
+    apart, or are sorted by their voxels where no size is known.
 
     Args:
         path: file to write, in a folder that exists; its suffix decides the format.
         cases: at least one.
+        notice: see `drawing.new_chart`.
     """
     lesions = [each for case in cases for each in case.lesions if each.reference_voxels]
-    figure = drawing.new_figure(4.6, 3.2, _DPI)
-    figure.set_layout_engine("constrained")
+    figure = drawing.new_chart(4.6, 3.2, _DPI, notice)
     axes = figure.subplots()
     classes = by_size(lesions)
     for side, limit in enumerate(IOU_LIMITS):
@@ -118,18 +118,27 @@ def save_detection(path: Path, cases: Sequence[CaseScore]) -> None:
             )
     axes.set_xticks(range(len(classes)), [name for name, _ in classes])
     axes.set_ylim(0, 1.15)
-    _finish(axes, f"{_count(len(lesions), 'lesion')} of the reference", "", "share detected")
+    _finish(axes, f"{counted(len(lesions), 'lesion')} of the reference", "", "share detected")
     axes.legend(fontsize=drawing.FONT_SIZE - 1, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     drawing.save_figure(path, figure)
 
 
 def by_size(lesions: Sequence[Lesion]) -> list[tuple[str, list[Lesion]]]:
-    """Reference lesions in three classes of diameter, or of voxels where one has no diameter."""
-    diameters = [lesion.reference_diameter_mm for lesion in lesions]
-    sizes = [diameter for diameter in diameters if diameter is not None]
-    classes = _DIAMETERS
-    if len(sizes) < len(lesions):
-        sizes, classes = [float(lesion.reference_voxels) for lesion in lesions], _VOXELS
+    """Reference lesions in three classes of diameter, and in a fourth those without one.
+
+    Where none has a diameter, the three classes are of voxels.
+    """
+    sized = [each for each in lesions if each.reference_diameter_mm is not None]
+    if lesions and not sized:
+        return _classes(lesions, [float(each.reference_voxels) for each in lesions], _VOXELS)
+    groups = _classes(sized, [each.reference_diameter_mm or 0.0 for each in sized], _DIAMETERS)
+    unknown = [each for each in lesions if each.reference_diameter_mm is None]
+    return [*groups, ("size unknown", unknown)] if unknown else groups
+
+
+def _classes(
+    lesions: Sequence[Lesion], sizes: Sequence[float], classes: Sequence[tuple[str, float]]
+) -> list[tuple[str, list[Lesion]]]:
     groups: list[tuple[str, list[Lesion]]] = [(name, []) for name, _ in classes]
     for lesion, size in zip(lesions, sizes, strict=True):
         place = sum(size >= lower for _, lower in classes) - 1
@@ -167,7 +176,3 @@ def _finish(axes: Axes, title: str, x: str, y: str) -> None:
     axes.grid(color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _count(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number} {what}s"

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -12,7 +11,8 @@ from tqdm import tqdm
 from liverjax.choices import Recipe, Stage
 from liverjax.datasets.collection import Collection
 from liverjax.errors import ConfigError, SplitError
-from liverjax.evaluation.confusion import Confusion, count
+from liverjax.evaluation.aggregate import challenge_dice
+from liverjax.evaluation.confusion import count
 from liverjax.inference.calibration import Calibration, write_calibration
 from liverjax.inference.load import LoadedNetwork
 from liverjax.inference.postprocess import Postprocess, find_liver, find_tumor
@@ -29,16 +29,6 @@ MIN_VOXELS = (10, 20, 50, 100, 200)
 """And sizes where it is not."""
 # Less than this is noise among a handful of patients, and not worth leaving the defaults for.
 _GAIN = 0.001
-
-
-class _Patient(NamedTuple):
-    """A validation patient; `found` is the liver as chosen, for the tumour stage."""
-
-    name: str
-    hu: object
-    liver: np.ndarray
-    tumor: np.ndarray
-    voxel_ml: float | None
 
 
 def calibrate(
@@ -75,9 +65,9 @@ def calibrate(
             raise ConfigError("expected networks that were loaded from workdirs")
     check_same_dataset((liver, tumor), collection)
     patients = _validation_patients(networks)
-    chosen_liver = _choose_liver(liver, collection, patients)
+    chosen_liver, sized = _choose_liver(liver, collection, patients)
     liver = liver._replace(postprocess=chosen_liver.chosen)
-    chosen_tumor = _choose_tumor(liver, tumor, collection, patients)
+    chosen_tumor = _choose_tumor(liver, tumor, collection, patients, sized=sized)
     made = {Stage.LIVER: chosen_liver, Stage.TUMOR: chosen_tumor}
     for stage, calibration in made.items():
         run = networks[stage].run
@@ -111,24 +101,32 @@ def _validation_patients(networks: Mapping[Stage, LoadedNetwork]) -> tuple[str, 
 
 def _choose_liver(
     network: LoadedNetwork, collection: Collection, patients: Sequence[str]
-) -> Calibration:
+) -> tuple[Calibration, bool]:
+    """What is chosen, and whether the voxel size of all patients is known."""
+    known = True
     scores: dict[Postprocess, list[float]] = {}
     options = _options(Postprocess())
     for name in tqdm(patients, desc="calibrate liver", unit="patient", disable=None):
         volume, reference = collection.read(name)
+        known = known and volume.geometry.spacing_known
         for flips in (False, True):
             probability = predict_volume(network, volume, flips=flips)
             for option in (o for o in options if o.flips is flips):
                 found = find_liver(Recipe.WINDOW, probability, option)
-                scores.setdefault(option, []).append(_dice(count(found, reference.liver)))
-    return _best(network, scores, tuple(patients))
+                scores.setdefault(option, []).append(challenge_dice(count(found, reference.liver)))
+    return _best(network, scores, tuple(patients)), known
 
 
 def _choose_tumor(
-    liver: LoadedNetwork, tumor: LoadedNetwork, collection: Collection, patients: Sequence[str]
+    liver: LoadedNetwork,
+    tumor: LoadedNetwork,
+    collection: Collection,
+    patients: Sequence[str],
+    *,
+    sized: bool,
 ) -> Calibration:
-    known = all(collection.read(name)[0].geometry.spacing_known for name in patients)
-    options = _options(Postprocess(), known)
+    """`sized` says whether the voxel size of all patients is known, see `_options`."""
+    options = _options(Postprocess(), sized)
     scores: dict[Postprocess, list[float]] = {}
     for name in tqdm(patients, desc="calibrate tumour", unit="patient", disable=None):
         volume, reference = collection.read(name)
@@ -138,7 +136,7 @@ def _choose_tumor(
             for option in (o for o in options if o.flips is flips):
                 voxel_ml = volume.geometry.voxel_ml
                 found = find_tumor(Recipe.WINDOW, probability, inside, option, voxel_ml)
-                scores.setdefault(option, []).append(_dice(count(found, reference.tumor)))
+                scores.setdefault(option, []).append(challenge_dice(count(found, reference.tumor)))
     calibration = _best(tumor, scores, tuple(patients))
     return dataclasses.replace(calibration, liver_checkpoint=liver.fingerprint or "")
 
@@ -157,13 +155,6 @@ def _options(usual: Postprocess, sized: bool | None = None) -> list[Postprocess]
         make(usual, threshold=threshold, flips=flips, **size)
         for threshold, flips, size in itertools.product(THRESHOLDS, (False, True), sizes)
     ]
-
-
-def _dice(confusion: Confusion) -> float:
-    """Dice in the challenge's convention: 1 where nothing is there and nothing is found."""
-    if confusion.dice is None:
-        return float(confusion.false_positive == 0)
-    return confusion.dice
 
 
 def _best(

@@ -33,6 +33,11 @@ def circumstances() -> dict[str, Any]:
     }
 
 
+def software() -> dict[str, str | None]:
+    """Version and commit of this package."""
+    return {"version": _version("liverjax"), "commit": _commit()}
+
+
 def changes(begun: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """In what code and machine of a resumed run differ from those that it was begun with."""
     changes = []

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from liverjax.choices import Protocol
-from liverjax.config_json import to_dict
+from liverjax.config_json import differences, to_dict
 from liverjax.datasets.collection import Collection
 from liverjax.datasets.folds import Fold, check_folds, leave_one_out, read_folds, stratified_folds
 from liverjax.datasets.slices import select_patients
@@ -19,7 +19,14 @@ from liverjax.io.lock import only_user
 from liverjax.protocol import CrossValidationConfig
 from liverjax.validation import validate_protocol
 from liverjax.workflows.fold import run_fold, tumor_burden
-from liverjax.workflows.report import EVALUATION, FIGURES, PANELS, read_evaluation, write_report
+from liverjax.workflows.report import (
+    EVALUATION,
+    FIGURES,
+    PANELS,
+    Evaluation,
+    read_evaluation,
+    write_report,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -88,7 +95,7 @@ def merge(workdirs: Sequence[Path], output: Path) -> list[CaseScore]:
         raise InputError("expected one workdir or more, found none")
     for workdir, plan in zip(workdirs, plans, strict=True):
         if plan != plans[0]:
-            difference = _first_difference(plans[0], plan)
+            difference = differences(plans[0], plan, "")[0]
             raise InputError(f"{workdir / PLAN}: differs from {workdirs[0] / PLAN} in {difference}")
     folds = _folds_of(plans[0])
     missing = _undone(workdirs, len(folds))
@@ -147,9 +154,10 @@ def _begin(
             return
         earlier = _read_plan(workdir)
     if earlier != plan:
+        difference = differences(earlier, plan, "")[0]
         raise ConfigError(
             f"{workdir}: begun with another plan, which differs in "
-            f"{_first_difference(earlier, plan)}; give the same configuration and dataset, or "
+            f"{difference}; give the same configuration and dataset, or "
             "another workdir"
         )
 
@@ -170,16 +178,6 @@ def _folds_of(plan: dict[str, Any]) -> list[Fold]:
     return [Fold(*(tuple(f[side]) for side in _SIDES)) for f in plan["folds"]]
 
 
-def _first_difference(first: Any, second: Any, where: str = "") -> str:
-    """The first field in which two plans differ, with both values."""
-    if isinstance(first, dict) and isinstance(second, dict):
-        for name in sorted({*first, *second}):
-            if first.get(name) != second.get(name):
-                inside = f"{where}.{name}".lstrip(".")
-                return _first_difference(first.get(name), second.get(name), inside)
-    return f"{where}: {first} -> {second}"
-
-
 def _undone(workdirs: Sequence[Path], folds: int) -> list[int]:
     done = {n for n in range(folds) for workdir in workdirs if _is_done(workdir, n)}
     return [number for number in range(folds) if number not in done]
@@ -192,6 +190,7 @@ def _is_done(workdir: Path, number: int) -> bool:
 def _pool(workdirs: Sequence[Path], folds: Sequence[Fold], output: Path) -> list[CaseScore]:
     """Writes the report of all folds' cases, in the order of their names."""
     cases: list[CaseScore] = []
+    sources: list[dict[str, Any]] = []
     figures: list[Path] = []
     for number, fold in enumerate(folds):
         folder, *others = (_folder(each, number) for each in workdirs if _is_done(each, number))
@@ -201,17 +200,18 @@ def _pool(workdirs: Sequence[Path], folds: Sequence[Fold], output: Path) -> list
                     f"{other / EVALUATION}: differs from {folder / EVALUATION}; leave one of the "
                     "two out"
                 )
-        found, seen = read_evaluation(folder)
-        names = sorted(case.case for case in found)
-        if names != sorted(fold.test) or seen:
+        found = read_evaluation(folder)
+        names = sorted(case.case for case in found.cases)
+        if names != sorted(fold.test) or found.seen:
             raise InputError(
                 f"{folder / EVALUATION}: expected the cases {', '.join(fold.test)}, held out; "
-                f"found {', '.join(names)}, of them seen {', '.join(seen) or 'none'}; delete it "
-                "to have the fold judged again"
+                f"found {', '.join(names)}, of them seen {', '.join(found.seen) or 'none'}; "
+                "delete it to have the fold judged again"
             )
-        cases += found
+        cases += found.cases
+        sources += found.sources
         figures += sorted((folder / FIGURES).glob(f"{PANELS}*.png"))
     cases.sort(key=lambda case: case.case)
     with only_user(make_folder(output)):
-        write_report(output, cases, figures=figures)
+        write_report(output, Evaluation(cases, (), sources), figures)
     return cases

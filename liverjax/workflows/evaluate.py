@@ -1,6 +1,5 @@
 """What `evaluate` does: the cascade on patients that neither network has seen."""
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,22 +9,23 @@ from liverjax.choices import Stage
 from liverjax.datasets.collection import Collection
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import SplitError
-from liverjax.evaluation.case import CaseScore
 from liverjax.evaluation.score import score_case
-from liverjax.inference.cascade import compose
+from liverjax.inference.cascade import compose, fit_to_liver
 from liverjax.inference.load import LoadedNetwork
 from liverjax.volume import Segmentation, Volume
 from liverjax.workflows.leaks import find_seen
 from liverjax.workflows.report import Evaluation
+from liverjax.workflows.sources import describe_source
 
 
 class Case(NamedTuple):
-    """A patient as evaluated; all three lie on one grid."""
+    """A patient as evaluated, and whether a network has seen it; all three lie on one grid."""
 
     patient: str
     volume: Volume
     prediction: Segmentation
     reference: Segmentation
+    seen: bool
 
 
 def evaluate(
@@ -59,15 +59,21 @@ def evaluate(
     if reasons and not allow_seen:
         listed = "; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items()))
         raise SplitError(f"not held out, so nothing can be judged on it: {listed}")
-    cascade = compose(networks[Stage.LIVER], networks[Stage.TUMOR])
+    liver = networks[Stage.LIVER]
+    judged = {Stage.LIVER: liver, Stage.TUMOR: fit_to_liver(networks[Stage.TUMOR], liver)}
+    cascade = compose(liver, judged[Stage.TUMOR])
     scores = []
     for name in tqdm(chosen, desc="evaluate", unit="patient", disable=None):
         volume, reference = collection.read(name)
         prediction = cascade(volume)
         scores.append(score_case(name, prediction, reference))
         if on_case is not None:
-            on_case(Case(name, volume, prediction, reference))
-    return Evaluation(scores, tuple(name for name in chosen if name in reasons))
+            on_case(Case(name, volume, prediction, reference, name in reasons))
+    return Evaluation(
+        scores,
+        tuple(name for name in chosen if name in reasons),
+        (describe_source(chosen, judged, collection),),
+    )
 
 
 def _held_back(networks: Mapping[Stage, LoadedNetwork], collection: Collection) -> tuple[str, ...]:
@@ -85,31 +91,3 @@ def _held_back(networks: Mapping[Stage, LoadedNetwork], collection: Collection) 
             f"no patient to evaluate: expected one that both hold back, found {held}; name some"
         )
     return chosen
-
-
-def mean(values: Sequence[float | None]) -> tuple[float | None, int]:
-    """Mean over the values that are defined, and how many they are; None where there is none."""
-    defined = [value for value in values if value is not None]
-    return (statistics.fmean(defined) if defined else None), len(defined)
-
-
-def format_scores(scores: Sequence[CaseScore]) -> str:
-    """A table of the patients and their means, in plain text; a dash is undefined."""
-    rows = [
-        (score.case, score.liver.dice, score.tumor.dice, score.tumor.false_positive_ml)
-        for score in scores
-    ]
-    header = f"{'patient':<12}{'liver Dice':>12}{'tumour Dice':>13}{'false tumour mL':>17}"
-    lines = [header, *(_row(*row) for row in rows)]
-    columns = [mean(column) for column in zip(*(row[1:] for row in rows), strict=True)]
-    lines.append(_row("mean", *(value for value, _ in columns)))
-    counts = [f"{count}" for _, count in columns]
-    lines.append(f"{'  over cases':<12}{counts[0]:>12}{counts[1]:>13}{counts[2]:>17}")
-    return "\n".join(lines)
-
-
-def _row(name: str, liver: float | None, tumor: float | None, false_positive: float | None) -> str:
-    def cell(value: float | None, digits: int) -> str:
-        return "-" if value is None else f"{value:.{digits}f}"
-
-    return f"{name:<12}{cell(liver, 3):>12}{cell(tumor, 3):>13}{cell(false_positive, 2):>17}"

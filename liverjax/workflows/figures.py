@@ -47,12 +47,13 @@ def evaluate_and_draw(
 
         def draw(case: Case) -> None:
             path = drawn / f"{PANELS}{case.patient}.png"
-            save_panels(path, case.volume, case.prediction, case.reference)
+            notice = "not held out" if case.seen else ""
+            save_panels(path, case.volume, case.prediction, case.reference, notice)
 
         found = evaluate(networks, collection, patients, allow_seen=allow_seen, on_case=draw)
         for stage in Stage:
             _draw_training(drawn, networks[stage].run, stage)
-        write_report(output, found.cases, seen=found.seen, figures=sorted(drawn.iterdir()))
+        write_report(output, found, sorted(drawn.iterdir()))
     return found
 
 

@@ -181,37 +181,9 @@ def _score_slices(
     return scores
 
 
-def format_leakage(rows: Sequence[Leakage]) -> str:
-    """A Markdown table of the patients and their means, over those defined under both protocols.
-
-    Differences are those of the shuffled slices less the held-out patients: what the leak adds.
-    """
-    lines = [
-        "| patient | liver, slices shuffled | liver, patients held out | difference "
-        "| tumour, slices shuffled | tumour, patients held out | difference |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    pairs = {
+def dice_pairs(rows: Sequence[Leakage]) -> dict[str, list[tuple[float | None, float | None]]]:
+    """Dice of every patient under the thesis' protocol and under ours, by structure."""
+    return {
         "liver": [(row.slices_liver, row.patients_liver) for row in rows],
-        "tumor": [(row.slices_tumor, row.patients_tumor) for row in rows],
+        "tumour": [(row.slices_tumor, row.patients_tumor) for row in rows],
     }
-    for number, row in enumerate(rows):
-        cells = [cell for side in pairs.values() for cell in _cells(*side[number])]
-        lines.append(f"| {row.case} | {' | '.join(cells)} |")
-    cells = []
-    for side in pairs.values():
-        both = [pair for pair in side if None not in pair]
-        means = np.mean(np.array(both, float), axis=0).tolist() if both else (None, None)
-        cells += [f"{cell} ({len(both)})" for cell in _cells(*means)]
-    lines.append(f"| mean (patients) | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _cells(slices: float | None, patients: float | None) -> list[str]:
-    """Dice under both protocols and their difference."""
-    difference = None if slices is None or patients is None else slices - patients
-    return [_cell(slices), _cell(patients), _cell(difference)]
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

@@ -20,9 +20,10 @@ from liverjax.evaluation.threshold_baseline import ThresholdBaseline, threshold_
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import load_networks
 from liverjax.io.atomic import make_folder
+from liverjax.reporting.score_tables import short_table
+from liverjax.reporting.table import plain_text
 from liverjax.workflows.build_dataset import build_dataset
 from liverjax.workflows.calibrate import calibrate
-from liverjax.workflows.evaluate import format_scores
 from liverjax.workflows.figures import evaluate_and_draw
 from liverjax.workflows.predict import PREVIEW, predict
 from liverjax.workflows.prepared import open_prepared
@@ -90,7 +91,7 @@ def quickstart(
     calibrate(load_networks(runs), collection)
     _LOGGER.info("Evaluating the cascade on held-out patients")
     networks = load_networks(runs)
-    scores = evaluate_and_draw(networks, collection, workdir).cases
+    scores = list(evaluate_and_draw(networks, collection, workdir).cases)
     shown = _most_telling(scores)
     source = find_patients(manual_dir)[patient_number(shown)]
     cascade = compose(networks[Stage.LIVER], networks[Stage.TUMOR])
@@ -154,7 +155,7 @@ def format_result(result: QuickstartResult) -> str:
     return "\n".join(
         [
             "The cascade on held-out patients, end to end:",
-            format_scores(result.scores),
+            plain_text(short_table(result.scores)),
             "",
             f"Best single threshold and largest component, mean Dice on the same: {best}",
             "",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -13,7 +14,8 @@ from liverjax.io.atomic import make_folder, staging
 from liverjax.io.nifti import SUFFIXES, is_nifti, read_labels, read_nifti
 from liverjax.reporting.panels import save_panels
 from liverjax.volume import check_same_grid
-from liverjax.workflows.report import PANELS, write_report
+from liverjax.workflows.report import PANELS, Evaluation, write_report
+from liverjax.workflows.sources import describe_source
 
 # LiTS names the CT, its reference and a submission after the same number.
 _LITS = re.compile(r"(?:test-)?(volume|segmentation)-(\d+)")
@@ -27,7 +29,7 @@ def score(
     *,
     images: Path | None = None,
     spacing_known: bool | None = None,
-) -> list[CaseScore]:
+) -> tuple[list[CaseScore], dict[str, Any]]:
     """Scores every prediction against the reference of its name, and writes the report.
 
     Files are NIfTI, 0 background, 1 liver, 2 tumour. A prediction has the name of its reference;
@@ -43,7 +45,8 @@ def score(
         spacing_known: see `liverjax.io.nifti.read_nifti`.
 
     Returns:
-        The scores, in the order of the names of the references.
+        The scores, in the order of the names of the references, and what they come to together,
+        see `liverjax.evaluation.aggregate.aggregate`.
 
     Raises:
         InputError: a file without a partner, which is never left out in silence, two files of one
@@ -67,8 +70,9 @@ def score(
                 check_same_grid(volume, reference, (str(pictures[key]), str(path)))
             scores.append(score_case(case, prediction, reference))
             save_panels(drawn / f"{PANELS}{case}.png", volume, prediction, reference)
-        write_report(output, scores, figures=sorted(drawn.iterdir()))
-    return scores
+        source = describe_source([case.case for case in scores])
+        summary = write_report(output, Evaluation(scores, (), (source,)), sorted(drawn.iterdir()))
+    return scores, summary
 
 
 def find_cases(folder: Path, role: str) -> dict[str, Path]:

@@ -15,6 +15,7 @@ from liverjax.evaluation.compare import (
     signed_rank_p,
 )
 from liverjax.evaluation.tables import PerCase
+from liverjax.reporting.comparison import format_comparison
 
 # Depression before and after a tranquilliser: Hollander and Wolfe (1973), page 29.
 DIFFERENCES = np.array([-0.952, 0.147, -1.022, -0.430, -0.620, -0.590, -0.490, 0.080, -0.010])
@@ -67,10 +68,11 @@ def test_holm_steps_down():
 
 def test_undefined_sides_are_dropped_and_counted():
     found = compare_pairs([(0.5, 0.75), (None, 0.5), (0.25, None), (None, None), (0.5, 0.25)])
-    assert (found["pairs"], found["dropped"]) == (2, 3)
+    assert found["pairs"] == 2
+    assert [found[name] for name in ("only_first", "only_second", "neither")] == [1, 1, 1]
     assert (found["first"], found["second"], found["difference"]) == (0.5, 0.5, 0.0)
     nothing = compare_pairs([(None, 1.0)])
-    assert (nothing["pairs"], nothing["dropped"]) == (0, 1)
+    assert (nothing["pairs"], nothing["only_second"]) == (0, 1)
     assert {nothing[name] for name in ("first", "difference", "p", "rank_biserial")} == {None}
 
 
@@ -84,6 +86,22 @@ def test_tables_are_paired_by_the_name_of_the_case():
     assert (y["p"], y["p_holm"], y["difference"]) == (1.0, 1.0, 0.0)
     (only,) = compare(first, second, ["y"])
     assert only["p_holm"] == 1.0
+
+
+def test_errors_with_a_sign_are_compared_by_their_size():
+    columns = ("liver_rvd", "liver_dice", "mine")
+    first = PerCase(columns, {"a": (-0.5, 0.5, -0.5), "b": (0.5, 0.5, 0.5)})
+    second = PerCase(columns, {"a": (0.25, 0.75, 0.25), "b": (-0.25, 0.75, -0.25)})
+    rvd, dice, mine = compare(first, second)
+    assert (rvd["absolute"], dice["absolute"], mine["absolute"]) == (True, False, False)
+    assert (rvd["first"], rvd["second"], rvd["difference"]) == (0.5, 0.25, -0.25)
+    assert mine["difference"] == 0.0
+    better = [entry["higher_is_better"] for entry in (rvd, dice, mine)]
+    assert better == [False, True, None]
+    table = format_comparison([rvd, dice, mine]).splitlines()
+    assert [line.split()[0] for line in table[1:4]] == ["|liver_rvd|", "liver_dice", "mine"]
+    assert [" second " in line for line in table[1:4]] == [True, True, False]
+    assert "without its sign" in table[-1]
 
 
 def test_other_cases_or_columns_are_refused():

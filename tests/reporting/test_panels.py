@@ -56,10 +56,10 @@ def predicted():
 def test_the_best_and_the_worst_slice_of_both_structures():
     panels = rows_of(predicted(), labels())
     assert [texts(row[0])[0] for row in panels] == [
-        "slice 3: best liver, Dice 1.00",
-        f"slice 8: worst liver, Dice {2 * 8 / 28:.2f}",
-        "slice 6: best tumour, Dice 1.00",
-        "slice 4: worst tumour, Dice 0.00",
+        "slice 3\nbest liver, Dice 1.00",
+        f"slice 8\nworst liver, Dice {2 * 8 / 28:.2f}",
+        "slice 6\nbest tumour, Dice 1.00",
+        "slice 4\nworst false tumour, Dice 0.00",
     ]
     assert [axes.get_title() for axes in panels[0]] == list(HEADINGS)
     assert "truth" in HEADINGS[1]
@@ -76,10 +76,10 @@ def test_of_equal_slices_the_one_with_most_voxels_is_shown():
     bigger = labels()
     bigger[7, 10:31, 5:30] = 1
     liver, tumor = choose_slices(bigger, bigger)
-    assert liver == (7, "slice 7: best/worst liver, Dice 1.00")
-    assert tumor == (6, "slice 6: only tumour, Dice 1.00")
+    assert liver == (7, "slice 7\nlargest liver, Dice 1.00")
+    assert tumor == (6, "slice 6\nonly tumour, Dice 1.00")
     missed = choose_slices(np.where(bigger == 2, 1, bigger), bigger)[1]
-    assert missed == (6, "slice 6: only tumour, Dice 0.00")
+    assert missed == (6, "slice 6\nonly tumour, Dice 0.00")
 
 
 def test_a_slice_that_is_chosen_twice_comes_once():
@@ -87,7 +87,7 @@ def test_a_slice_that_is_chosen_twice_comes_once():
     both[6, 20:] = 0
     liver = choose_slices(both, labels())[1]
     assert liver.number == 6
-    assert liver.title.splitlines()[1] == "only tumour, Dice 1.00"
+    assert liver.title.splitlines()[2] == "only tumour, Dice 1.00"
     assert len(choose_slices(both, labels())) == 2
 
 
@@ -96,7 +96,7 @@ def test_without_a_ct_masks_are_drawn_on_black_where_they_are():
     axes = draw_panels(None, *segmentations).axes
     assert len(axes) == 2 * 4
     assert [each.get_title() for each in axes[:2]] == ["truth", "prediction"]
-    assert texts(axes[0])[0] == "slice 3: best liver, Dice 1.00"
+    assert texts(axes[0])[0] == "slice 3\nbest liver, Dice 1.00"
     for each in axes:
         shown = each.images[0]
         assert np.asarray(shown.get_array()).max() <= shown.get_clim()[0]
@@ -123,7 +123,7 @@ def test_patient_right_is_on_the_left_whatever_the_orientation_of_the_array():
         shown = panels[0][1].images[1].get_array()[..., 3] > 0
         assert shown[:, :30].sum() == 20 * 25
         assert shown[:, 30:].sum() == 0
-        assert texts(panels[0][0])[0].startswith("slice 2: ")
+        assert texts(panels[0][0])[0].startswith("slice 2\n")
 
 
 @pytest.mark.parametrize("spacing", [(3.0, 2.0, 1.0), None])
@@ -140,15 +140,23 @@ def test_what_is_missed_or_invented_chooses_slices_too():
     nothing = np.zeros(SHAPE, np.uint8)
     for prediction, reference in ((nothing, labels()), (labels(), nothing)):
         panels = rows_of(prediction, reference)
-        assert [texts(row[0])[0] for row in panels][-1] == "slice 6: only tumour, Dice 0.00"
+        false = "false " if reference is nothing else ""
+        title = f"slice 6\nonly {false}tumour, Dice 0.00"
+        assert [texts(row[0])[0] for row in panels][-1] == title
         without, with_liver = (1, 2) if reference is nothing else (2, 1)
         assert outlines(panels[-1][without]) == set()
         assert outlines(panels[-1][with_liver]) == {LIVER_COLOR, TUMOR_COLOR}
 
 
+def test_a_notice_stands_above_the_first_slice():
+    sides = [Segmentation(labels(), GRID)] * 2
+    first = draw_panels(volume(), *sides, "not held out").axes[0]
+    assert texts(first)[0].startswith("not held out\nslice ")
+
+
 def test_no_liver_at_all_is_drawn(tmp_path):
     nothing = Segmentation(np.zeros(SHAPE, np.uint8), GRID)
-    assert texts(draw_panels(volume(), nothing, nothing).axes[0])[0] == "slice 6: no liver"
+    assert texts(draw_panels(volume(), nothing, nothing).axes[0])[0] == "slice 6\nno liver"
     save_panels(tmp_path / "p.png", volume(), nothing, nothing)
     save_panels(tmp_path / "p.png", None, nothing, nothing)
     assert [path.name for path in tmp_path.iterdir()] == ["p.png"]

@@ -1,4 +1,5 @@
 import dataclasses
+from functools import partial
 
 import pytest
 
@@ -75,12 +76,20 @@ def test_lesions_found_by_diameter(drawn):
     assert [bar.get_height() for bar in axes.patches] == [1.0, 0.5, 0.0] * 2
 
 
-def test_sizes_are_voxels_where_one_diameter_is_not_known():
+def test_lesions_of_unknown_size_stand_apart():
     unknown = case("e", labels(), labels((0, 16), (2, 6)), UNKNOWN)
-    lesions = [*unknown.lesions, some_cases()[0].lesions[0]]
-    groups = scores.by_size(lesions)
-    assert [len(members) for _, members in groups] == [2, 0, 0]
+    groups = scores.by_size([*unknown.lesions, some_cases()[0].lesions[0]])
+    assert [len(members) for _, members in groups] == [1, 0, 0, 1]
+    assert groups[-1][0] == "size unknown"
+    groups = scores.by_size(unknown.lesions)
+    assert [len(members) for _, members in groups] == [1, 0, 0]
     assert "voxels" in groups[0][0]
+
+
+def test_a_notice_stands_above_every_picture(drawn):
+    for save in (scores.save_dice, scores.save_bland_altman, scores.save_detection):
+        axes = drawn(partial(save, notice="not held out: $b"), some_cases())
+        assert axes[0].figure.get_suptitle() == r"not held out: \$b"
 
 
 def test_pictures_are_written(tmp_path):

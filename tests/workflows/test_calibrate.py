@@ -98,7 +98,7 @@ def test_what_was_chosen_with_another_liver_network_is_not_used(runs, collection
     networks = load(runs)
     odd = networks[Stage.TUMOR]._replace(postprocess=Postprocess(threshold=0.01, min_voxels=0))
     volume, _ = collection.read("patient04")
-    usual = networks[Stage.TUMOR]._replace(postprocess=Postprocess(), chosen_with=None)
+    usual = networks[Stage.TUMOR]._replace(postprocess=Postprocess(), calibration=None)
     expected = compose(networks[Stage.LIVER], usual)(volume)
     other = networks[Stage.LIVER]._replace(fingerprint="another")
     found = compose(other, odd)(volume)

@@ -11,12 +11,11 @@ from liverjax.config import DatasetConfig
 from liverjax.errors import InputError, SplitError
 from liverjax.evaluation.confusion import pool
 from liverjax.inference.load import load_network
-from liverjax.workflows.evaluate import evaluate, format_scores, mean
+from liverjax.workflows.evaluate import evaluate
 from liverjax.workflows.figures import evaluate_and_draw
 from liverjax.workflows.leaks import check_same_dataset
 from liverjax.workflows.prepared import open_prepared
 from liverjax.workflows.report import read_evaluation
-from tests.evaluation.cases import some_cases
 
 
 def loaded(workdir):
@@ -64,17 +63,6 @@ def test_nobody_to_score_tells_whom_each_network_holds_back(small_run):
         match=r"liver network patient04, patient05 of ircadb and the tumor network patient06",
     ):
         evaluate(networks | {Stage.TUMOR: other}, collection)
-
-
-def test_means_say_over_how_many_cases_they_are():
-    assert mean([0.5, None, 1.0]) == (0.75, 2)
-    assert mean([None]) == (None, 0)
-    table = format_scores(some_cases()).splitlines()
-    assert table[1].split() == ["a", "0.990", "0.667", "0.01"]
-    assert table[3].split() == ["c", "1.000", "-", "0.00"]
-    assert table[-2].split()[0] == "mean"
-    assert table[-2].split()[2:] == ["0.333", "0.01"]
-    assert table[-1].split() == ["over", "cases", "4", "2", "4"]
 
 
 def test_networks_are_judged_on_the_dataset_they_were_divided_on(small_run):

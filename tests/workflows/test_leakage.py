@@ -8,11 +8,13 @@ from liverjax.datasets.copies import COPIES
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes
 from liverjax.errors import ConfigError
+from liverjax.reporting.leakage import protocol_table
+from liverjax.reporting.markdown import markdown_table
 from liverjax.workflows.leakage import (
     TEST_SHARE,
     Leakage,
     compare_protocols,
-    format_leakage,
+    dice_pairs,
     shuffled_slices,
 )
 
@@ -48,7 +50,9 @@ def test_a_stage_without_copies_is_refused(collection, tmp_path):
 
 def test_the_table_says_over_how_many_patients_each_mean_is():
     rows = [Leakage("a", 0.9, 0.8, 0.8, 0.2), Leakage("b", 1.0, None, 0.9, None)]
-    lines = format_leakage(rows).splitlines()
+    table = protocol_table([row.case for row in rows], dice_pairs(rows), ("x", "y"))
+    lines = markdown_table(table).splitlines()
+    assert lines[0].startswith("| patient | liver, x | liver, y | liver, difference | tumour, x |")
     assert lines[3] == "| b | 1.000 | 0.900 | 0.100 | - | - | - |"
     assert lines[4] == (
         "| mean (patients) | 0.950 (2) | 0.850 (2) | 0.100 (2) "

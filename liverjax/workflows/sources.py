@@ -1,0 +1,58 @@
+"""How scores came about: the networks, what was chosen for them, the dataset and the code."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from liverjax.choices import Stage
+from liverjax.config_json import to_dict
+from liverjax.datasets.collection import Collection
+from liverjax.errors import InputError
+from liverjax.inference.load import LoadedNetwork
+from liverjax.workflows.circumstances import software
+
+
+def describe_source(
+    cases: Sequence[str],
+    networks: Mapping[Stage, LoadedNetwork] | None = None,
+    collection: Collection | None = None,
+) -> dict[str, Any]:
+    """How the scores of some cases came about, JSON-ready; names no path and no machine.
+
+    Args:
+        cases: their names.
+        networks: both that were judged; None where the segmentations are somebody else's.
+        collection: the dataset that the cases are of.
+
+    Returns:
+        `cases`; `liverjax`: its `version` and `commit`; with a collection `dataset`: its `name`
+        and `fingerprint`; with networks `liver` and `tumor`: fingerprint of the `checkpoint`, its
+        `step`, the `commit` that it was trained at, its `postprocess`, and on whom that was
+        chosen (`chosen_on`, nobody where it is the default).
+    """
+    source: dict[str, Any] = {"cases": list(cases), "liverjax": software()}
+    if collection is not None:
+        source["dataset"] = {"name": collection.name, "fingerprint": collection.fingerprint}
+    for stage, network in (networks or {}).items():
+        chosen = network.calibration
+        source[stage.value] = {
+            "checkpoint": network.fingerprint,
+            "step": network.step,
+            "commit": network.manifest.get("commit"),
+            "postprocess": to_dict(network.postprocess),
+            "chosen_on": list(chosen.patients) if chosen else [],
+        }
+    return source
+
+
+def check_sources(sources: Any, where: str) -> None:
+    """Refuses what `describe_source` did not write.
+
+    Raises:
+        InputError: names `where` they were read, and what is missing.
+    """
+    if not isinstance(sources, list):
+        raise InputError(f"{where}: expected a list, found {sources!r:.60}")
+    for number, source in enumerate(sources):
+        for field in ("cases", "liverjax"):
+            if not isinstance(source, dict) or field not in source:
+                raise InputError(f"{where}: [{number}].{field}: missing")
