@@ -16,6 +16,7 @@ from liverjax.io.atomic import make_folder, write_json, write_text
 from liverjax.reporting.leakage import protocol_table, save_protocols
 from liverjax.reporting.markdown import markdown_table
 from liverjax.reporting.table import plain_text
+from liverjax.validation import validate_protocol
 from liverjax.workflows.leakage import compare_protocols, dice_pairs
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -32,6 +33,7 @@ _PHANTOMS = flags.DEFINE_integer("phantoms", 9, "How many phantoms.", 4)
 
 
 def main() -> None:
+    validate_protocol(_CONFIG.value)
     if _DATA.value is None:
         collection = phantom_volumes(range(1, _PHANTOMS.value + 1), PhantomSpec((24, 128, 128)))
     else:

@@ -71,8 +71,8 @@ def differences(first: Any, second: Any, where: str = "config") -> list[str]:
     """The fields in which two configurations differ, each as "field: first -> second".
 
     Args:
-        first, second: of one dataclass, or what JSON holds of two; None stands for a field that
-            only the other has.
+        first, second: of one dataclass, or what JSON holds of two; a field that only one has is
+            "nothing" in the other.
         where: name of the field that holds them; may be empty.
     """
     one, other = _fields(first), _fields(second)
@@ -81,7 +81,9 @@ def differences(first: Any, second: Any, where: str = "config") -> list[str]:
     return [
         line
         for name in dict.fromkeys([*one, *other])
-        for line in differences(one.get(name), other.get(name), f"{where}.{name}".lstrip("."))
+        for line in differences(
+            one.get(name, "nothing"), other.get(name, "nothing"), f"{where}.{name}".lstrip(".")
+        )
     ]
 
 

@@ -141,7 +141,11 @@ def validate_protocol(config: CrossValidationConfig) -> None:
     for stage in Stage:
         experiment: ExperimentConfig = getattr(config, stage.value)
         where = f"{stage.value}."
-        validate(experiment)
+        try:
+            validate(experiment)
+        except ConfigError as error:
+            text = str(error).removeprefix("config.")
+            raise ConfigError(f"config.{where}{text}") from error
         _expect(experiment.stage is stage, f"{where}stage", stage.value, experiment.stage.value)
         for side in ("train", "validation", "test"):
             named = getattr(experiment.dataset, side)

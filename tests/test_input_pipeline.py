@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from liverjax import input_pipeline
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.ircadb import ircadb_dataset_builder
 from liverjax.datasets.livers import within
 from liverjax.datasets.order import epoch_key, epoch_plan
 from liverjax.errors import ConfigError, InputError, SplitError
+from liverjax.input_pipeline import reader, slice_source
 from tests.datasets.tiny_archive import SPACING, tiny_patient, write_patient
 
 PATIENTS = ["patient17", "patient04"]
@@ -20,11 +20,11 @@ def builder(tmp_path_factory):
     write_patient(root / "manual", 9, side=20)
     write_patient(root / "manual", 17, depth=7)
     ircadb_dataset_builder.prepare(root / "manual", root / "data")
-    return input_pipeline.open_dataset("ircadb", root / "data")
+    return reader.open_dataset("ircadb", root / "data")
 
 
 def source(builder, **options):
-    return input_pipeline.SliceSource(builder, PATIENTS, **{"batch_size": 4, "seed": 1, **options})
+    return slice_source.SliceSource(builder, PATIENTS, **{"batch_size": 4, "seed": 1, **options})
 
 
 def images(batches):
@@ -38,20 +38,20 @@ def as_set(slices):
 
 def test_opening_what_is_not_prepared_says_how_to_build_it(tmp_path):
     with pytest.raises(InputError, match=r"no prepared dataset ircadb.*experiments\.build_dataset"):
-        input_pipeline.open_dataset("ircadb", tmp_path)
+        reader.open_dataset("ircadb", tmp_path)
 
 
 def test_summaries_and_fingerprint(builder):
-    found = input_pipeline.summaries(builder)
+    found = reader.summaries(builder)
     assert list(found) == ["patient04", "patient09", "patient17"]
     assert (found["patient17"].slices, found["patient17"].liver_slices) == (7, 5)
     assert (found["patient17"].liver_voxels, found["patient17"].tumor_voxels) == (5 * 64, 4)
     assert (found["patient09"].height, found["patient09"].width) == (20, 20)
-    assert len(input_pipeline.dataset_fingerprint(builder)) == 64
+    assert len(reader.dataset_fingerprint(builder)) == 64
 
 
 def test_a_volume_comes_back_as_it_was(builder):
-    volume, segmentation = input_pipeline.read_volume(builder, "patient17")
+    volume, segmentation = reader.read_volume(builder, "patient17")
     hu, labels = tiny_patient(17, depth=7)
     assert np.array_equal(volume.hu, hu)
     assert np.array_equal(segmentation.labels, labels)
@@ -188,10 +188,10 @@ def test_balanced_batches_hold_their_share_of_tumours(builder):
 
 
 def test_a_share_of_tumours_needs_one(builder, monkeypatch):
-    found = input_pipeline.summaries(builder)
+    found = reader.summaries(builder)
     for summary in found.values():
         summary.tumor_voxels = 0
-    monkeypatch.setattr(input_pipeline, "summaries", lambda _: found)
+    monkeypatch.setattr(reader, "summaries", lambda _: found)
     with pytest.raises(ConfigError, match=r"config.tumor_share: patient17, patient04 have no sl"):
         source(builder, tumor_share=0.5)
 
@@ -230,12 +230,12 @@ def test_fewer_slices_than_a_batch_is_an_error_with_both_numbers(builder):
 )
 def test_patients_that_cannot_be_used_are_named(builder, patients, error, message):
     with pytest.raises(error, match=message):
-        input_pipeline.SliceSource(builder, patients, batch_size=2)
+        slice_source.SliceSource(builder, patients, batch_size=2)
 
 
 def test_reading_an_unknown_patient_lists_those_there_are(builder):
     with pytest.raises(SplitError, match="does not hold patient01; it holds patient04, patient09"):
-        input_pipeline.read_volume(builder, "patient01")
+        reader.read_volume(builder, "patient01")
 
 
 @pytest.mark.parametrize("liver_only", [False, True])
@@ -274,16 +274,14 @@ def test_copies_come_as_from_arrays_in_memory(builder, liver_only):
 def test_given_livers_stand_for_the_true_ones(builder, liver_only):
     livers = {}
     for patient in ("patient17", "patient04"):
-        _, reference = input_pipeline.read_volume(builder, patient)
+        _, reference = reader.read_volume(builder, patient)
         livers[patient] = reference.tumor.copy()
         livers[patient][0] = True  # a slice whole, and of the tumours their left half
         livers[patient][1:, :, reference.labels.shape[2] // 2 :] = False
     ours = source(builder, batch_size=5, liver_only=liver_only, livers=livers)
     found = [batch["label"][batch["weight"] > 0] for batch in ours.eval_batches()]
     masks = np.concatenate([livers["patient17"], livers["patient04"]])
-    labels = np.concatenate(
-        [input_pipeline.read_volume(builder, name)[1].labels for name in livers]
-    )
+    labels = np.concatenate([reader.read_volume(builder, name)[1].labels for name in livers])
     used = masks.any(axis=(1, 2)) | (not liver_only)
     np.testing.assert_array_equal(np.concatenate(found)[..., 0], within(labels, masks)[used])
     assert ours.num_slices == used.sum()
@@ -296,4 +294,4 @@ def test_given_livers_stand_for_the_true_ones(builder, liver_only):
 def test_livers_of_other_shapes_are_refused(builder):
     livers = {"patient04": np.zeros((1, 2, 3), bool)}
     with pytest.raises(InputError, match="the given liver of patient04: expected a mask"):
-        input_pipeline.SliceSource(builder, ["patient04"], batch_size=2, livers=livers)
+        slice_source.SliceSource(builder, ["patient04"], batch_size=2, livers=livers)

@@ -22,7 +22,8 @@ _HEADINGS = (
 _KEY = """\
 Means over the pairs, the cases with a figure on both sides; differences are second less first.
 "only first" and "only second" count cases with a figure on that side alone, such as a structure
-that the other method missed; they are not in the test. A dash is undefined."""
+that the other method missed; they are not in the test. "favours" names the side of the better mean,
+whatever its p. A dash is undefined."""
 _ABSOLUTE = "|x| is the size of x without its sign."
 
 

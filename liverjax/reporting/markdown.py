@@ -31,4 +31,4 @@ def _line(cells: Sequence[str]) -> str:
 
 def _escape(text: str) -> str:
     """Text that shows as it is: no cell, emphasis, link or element begins in it."""
-    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_~&\[\]<>|])", r"\\\1", " ".join(text.split()))

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from liverjax.choices import Recipe
 from liverjax.evaluation.case import STRUCTURES, CaseScore
-from liverjax.reporting.score_tables import TITLES
-from liverjax.reporting.table import Table, counted, number
+from liverjax.reporting.table import Table, counted, listed, number
 
+_NOUNS = {"liver": "liver", "tumor": "tumours"}
 _FEW = 10  # cases; below, intervals by resampling are known to be too narrow
-_LISTED = 12
 _DIGEST = 12  # characters of a fingerprint or a commit that are shown
 
 
@@ -38,7 +38,9 @@ def score_notes(cases: Sequence[CaseScore], summary: dict[str, Any]) -> list[str
         "is not defined, and means say over how many cases they are; docs/METRICS.md of liverjax "
         "defines every figure."
     ]
-    if len(cases) < _FEW:
+    if len(cases) == 1:
+        notes.append("Of a single case there are no intervals.")
+    elif len(cases) < _FEW:
         notes.append(
             f"With {counted(len(cases), 'case')} the intervals are a rough guide: resamples of so "
             "few vary less than new cases would."
@@ -46,7 +48,7 @@ def score_notes(cases: Sequence[CaseScore], summary: dict[str, Any]) -> list[str
     unknown = [case.case for case in cases if case.voxel_ml is None]
     if unknown:
         notes.append(
-            f"The voxel size is not known of {_listed(unknown)}, so there are no figures in mm or "
+            f"The voxel size is not known of {listed(unknown)}, so there are no figures in mm or "
             "mL of them."
         )
     for name in STRUCTURES:
@@ -54,11 +56,11 @@ def score_notes(cases: Sequence[CaseScore], summary: dict[str, Any]) -> list[str
         absent = [case for case, each in found.items() if not each.reference]
         missed = [case for case, each in found.items() if each.reference and not each.predicted]
         if absent:
-            notes.append(f"The reference has no {TITLES[name]} in {_listed(absent)}.")
+            notes.append(f"The reference has no {_NOUNS[name]} in {listed(absent)}.")
         if missed:
             notes.append(
-                f"Nothing is predicted of the {TITLES[name]} in {_listed(missed)}: Dice and NSD "
-                "are 0, and there is no distance."
+                f"Nothing is predicted of the {_NOUNS[name]} in {listed(missed)}: Dice is 0, NSD "
+                "too where the voxel size is known, and there is no distance."
             )
     pieces = summary["reference_lesions"]
     if pieces["merged"] < pieces["pieces"]:
@@ -101,7 +103,6 @@ def network_table(sources: Sequence[Mapping[str, Any]]) -> Table | None:
     for source in sources:
         for stage in (name for name in STRUCTURES if name in source):
             network = source[stage]
-            post = network["postprocess"]
             rows.append(
                 (
                     ", ".join(source["cases"]),
@@ -109,17 +110,27 @@ def network_table(sources: Sequence[Mapping[str, Any]]) -> Table | None:
                     short_digest(network["checkpoint"]),
                     "-" if network["step"] is None else str(network["step"]),
                     short_digest(network["commit"]),
-                    number(post["threshold"], 2),
-                    f"{post['min_voxels']} voxels, {post['min_ml']:g} mL",
-                    "yes" if post["flips"] else "no",
-                    ", ".join(network["chosen_on"]) or "nobody (defaults)",
+                    *_settings(stage, network),
                 )
             )
     header = (
         *("cases", "network", "checkpoint", "step", "trained at commit", "threshold"),
-        *("smallest", "mirrored slices", "chosen on"),
+        *("smallest tumour", "mirrored slices", "chosen on"),
     )
     return Table("Networks", header, rows) if rows else None
+
+
+def _settings(stage: str, network: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Threshold, smallest tumour, mirrored slices, and on whom they were chosen."""
+    if network["recipe"] == Recipe.THESIS.value:
+        return "fixed", "-", "no", "-"
+    post = network["postprocess"]
+    return (
+        number(post["threshold"], 2),
+        f"{post['min_voxels']} voxels, {post['min_ml']:g} mL" if stage == "tumor" else "-",
+        "yes" if post["flips"] else "no",
+        ", ".join(network["chosen_on"]) or "nobody (defaults)",
+    )
 
 
 def short_digest(text: str | None) -> str:
@@ -128,8 +139,3 @@ def short_digest(text: str | None) -> str:
         return "-"
     digest, dash, rest = text.partition("-")
     return digest[:_DIGEST] + dash + rest
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_LISTED])
-    return shown if len(names) <= _LISTED else f"{shown} and {len(names) - _LISTED} more"

@@ -25,7 +25,7 @@ class Heading(NamedTuple):
 
 
 _NO_REFERENCE = "undefined without the structure in the reference"
-_NO_SURFACE = "undefined without the structure on either side, or without voxel size"
+_NO_SURFACE = "undefined unless both sides have the structure, and without voxel size"
 HEADINGS = {
     "dice": Heading("Dice", 3, f"overlap, 1 is best; {_NO_REFERENCE}"),
     "voe": Heading("VOE", 3, f"volume overlap error, 0 is best; {_NO_REFERENCE}"),

@@ -61,7 +61,7 @@ def save_bland_altman(path: Path, cases: Sequence[CaseScore], notice: str = "") 
     """Writes volume differences over mean volumes (Bland & Altman 1986), whole or not at all.
 
     Lines are the bias and the limits of agreement, 1.96 standard deviations beside it. Cases of
-    unknown voxel size, and those without the structure on either side, are not drawn, and the
+    unknown voxel size, and those without the structure on both sides, are not drawn, and the
     title says how many are.
 
     Args:
@@ -118,7 +118,8 @@ def save_detection(path: Path, cases: Sequence[CaseScore], notice: str = "") -> 
             )
     axes.set_xticks(range(len(classes)), [name for name, _ in classes])
     axes.set_ylim(0, 1.15)
-    _finish(axes, f"{counted(len(lesions), 'lesion')} of the reference", "", "share detected")
+    title = f"{counted(len(lesions), 'lesion')} of the reference, joined ones as one"
+    _finish(axes, title, "", "share detected")
     axes.legend(fontsize=drawing.FONT_SIZE - 1, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     drawing.save_figure(path, figure)
 
@@ -156,16 +157,21 @@ def _volumes(score: StructureScore, voxel_ml: float | None) -> tuple[float, floa
 
 def _draw_limits(axes: Axes, differences: np.ndarray) -> None:
     bias = float(differences.mean())
-    lines = [(bias, "solid", f"bias {bias:.1f} mL")]
+    lines = [(bias, "solid", f"bias {_ml(bias)} mL")]
     if len(differences) > 1:
         reach = 1.96 * float(differences.std(ddof=1))
         lines += [
-            (bias + reach, "dashed", f"limits {bias - reach:.1f} to {bias + reach:.1f} mL"),
+            (bias + reach, "dashed", f"limits {_ml(bias - reach)} to {_ml(bias + reach)} mL"),
             (bias - reach, "dashed", ""),
         ]
     for height, style, label in lines:
         axes.axhline(height, color="0.3", linestyle=style, linewidth=1, label=label or None)
     axes.legend(fontsize=drawing.FONT_SIZE - 2)
+
+
+def _ml(value: float) -> str:
+    """Two decimals, as small tumours ask for; never a negative zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _finish(axes: Axes, title: str, x: str, y: str) -> None:

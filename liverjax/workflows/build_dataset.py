@@ -56,7 +56,9 @@ def build_dataset(
         InputError: a patient cannot be read, or the dataset was prepared from other files and
             `rebuild` is not set.
     """
-    from liverjax import input_pipeline  # here, so that importing workflows needs no TensorFlow
+    from liverjax.input_pipeline import (
+        reader,  # here, so that importing workflows needs no TensorFlow
+    )
 
     if dataset not in DATASETS:
         raise ConfigError(f"dataset: expected one of {', '.join(DATASETS)}, found {dataset!r}")
@@ -66,11 +68,11 @@ def build_dataset(
         _replace(module.prepare, manual_dir, data_dir)
     else:
         module.prepare(manual_dir, data_dir)
-    builder = input_pipeline.open_dataset(dataset, data_dir)
+    builder = reader.open_dataset(dataset, data_dir)
     return DatasetSummary(
         name=dataset,
-        fingerprint=input_pipeline.dataset_fingerprint(builder),
-        patients=input_pipeline.summaries(builder),
+        fingerprint=reader.dataset_fingerprint(builder),
+        patients=reader.summaries(builder),
         missing=tuple(builder.info.metadata["missing"]),
         reused=prepared and not rebuild,
     )

@@ -1,6 +1,6 @@
 """A prepared dataset as the `Collection` that training and evaluation take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,32 +23,32 @@ def open_prepared(name: str, data_dir: Path) -> Collection:
     Raises:
         InputError: nothing is prepared there; says how to build it.
     """
-    from liverjax import input_pipeline  # here, so that importing workflows needs no TensorFlow
+    # Here, so that importing workflows needs no TensorFlow.
+    from liverjax.input_pipeline import reader, slice_source
 
-    return _Prepared(input_pipeline, input_pipeline.open_dataset(name, data_dir))
+    builder = reader.open_dataset(name, data_dir)
+    return _Prepared(builder, reader, slice_source.SliceSource)
 
 
 class _Prepared:
-    """See `Collection`; slices are read by `input_pipeline` when they are asked for."""
+    """See `Collection`; nothing is read before it is asked for."""
 
-    def __init__(self, pipeline: Any, builder: Any) -> None:
-        self._pipeline, self._builder = pipeline, builder
+    def __init__(self, builder: Any, reader: Any, source: Callable[..., PlannedSource]) -> None:
+        self._builder, self._reader, self._source = builder, reader, source
         self.name: str = builder.name
-        self.fingerprint: str = pipeline.dataset_fingerprint(builder)
-        self.summaries: Mapping[str, PatientSummary] = pipeline.summaries(builder)
+        self.fingerprint: str = reader.dataset_fingerprint(builder)
+        self.summaries: Mapping[str, PatientSummary] = reader.summaries(builder)
 
     def read(self, patient: str) -> tuple[Volume, Segmentation]:
         """See `Collection`."""
-        return self._pipeline.read_volume(self._builder, patient)
+        return self._reader.read_volume(self._builder, patient)
 
     def contents(self, patients: Sequence[str]) -> dict[str, np.ndarray]:
         """See `Collection`."""
-        return self._pipeline.contents(self._builder, patients)
+        return self._reader.contents(self._builder, patients)
 
     def source(
         self, patients: Sequence[str], options: SourceOptions, livers: Livers | None = None
     ) -> PlannedSource:
         """See `Collection`."""
-        return self._pipeline.SliceSource(
-            self._builder, patients, **options._asdict(), livers=livers
-        )
+        return self._source(self._builder, patients, **options._asdict(), livers=livers)

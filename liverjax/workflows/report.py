@@ -18,7 +18,7 @@ from liverjax.reporting.document import score_document
 from liverjax.reporting.html import html_report
 from liverjax.reporting.markdown import markdown_report
 from liverjax.reporting.scores import save_bland_altman, save_detection, save_dice
-from liverjax.reporting.table import counted
+from liverjax.reporting.table import counted, listed
 from liverjax.workflows.sources import check_sources
 
 EVALUATION = "evaluation.json"
@@ -39,7 +39,10 @@ _CAPTIONS = {
         "deviations beside it. Cases of unknown voxel size, and those without the structure on "
         "both sides, are left out; those with it on one side are not."
     ),
-    "detection.png": "Lesions of the reference detected, by the diameter of a sphere of their size",
+    "detection.png": (
+        "Lesions of the reference detected, those that one prediction joins as one, by the "
+        "diameter of a sphere of their volume (by voxels where no voxel size is known)"
+    ),
     "confusion_liver.png": "Voxels of the liver, all cases together",
     "confusion_tumor.png": "Voxels of the tumours, all cases together",
     "training_liver.png": "Training of the liver network",
@@ -72,8 +75,8 @@ def write_report(
     `sources.json`: how the scores came about. `per_case.csv`, `lesions.csv`: see
     `liverjax.evaluation.tables`. `aggregate.json`: see `liverjax.evaluation.aggregate`.
     `table.md` and `index.html`: tables to read, the latter with the pictures in `figures/`: Dice
-    per case, volumes, detection by size, voxels of all cases, and those given. All of them say
-    which cases were seen.
+    per case, volumes, detection by size, voxels of all cases, and those given. What names
+    cases or sums them up says which were seen.
 
     Nothing in `folder` changes until all is made. Then the files take their places one by one,
     pictures of an earlier report go, and `evaluation.json` comes last.
@@ -129,6 +132,8 @@ def read_evaluation(folder: Path) -> Evaluation:
     if not isinstance(seen, list) or not all(isinstance(name, str) for name in seen):
         raise InputError(f"{path}: seen: expected a list of names, found {seen!r:.60}")
     cases = cases_from_json(data.get("cases"), str(path))
+    if not (folder / SOURCES).is_file():
+        raise InputError(f"{folder / SOURCES}: missing; delete {EVALUATION} to judge again")
     sources = _read_json(folder / SOURCES)
     check_sources(sources, str(folder / SOURCES))
     return Evaluation(cases, tuple(seen), sources)
@@ -143,7 +148,7 @@ def _read_json(path: Path) -> Any:
 
 def _draw(folder: Path, cases: Sequence[CaseScore], seen: Sequence[str]) -> None:
     """The pictures that are made of scores alone."""
-    notice = f"not held out: {', '.join(seen)}" if seen else ""
+    notice = f"not held out: {listed(seen)}" if seen else ""
     save_dice(folder / "dice.png", cases, notice)
     if any(case.voxel_ml is not None for case in cases):
         save_bland_altman(folder / "bland_altman.png", cases, notice)

@@ -10,6 +10,13 @@ from liverjax.errors import InputError
 from liverjax.inference.load import LoadedNetwork
 from liverjax.workflows.circumstances import software
 
+_NETWORK = ("checkpoint", "step", "commit", "recipe", "postprocess", "chosen_on")
+_FIELDS = {
+    "liverjax": ("version", "commit"),
+    "dataset": ("name", "fingerprint"),
+    **{stage.value: _NETWORK for stage in Stage},
+}
+
 
 def describe_source(
     cases: Sequence[str],
@@ -26,8 +33,8 @@ def describe_source(
     Returns:
         `cases`; `liverjax`: its `version` and `commit`; with a collection `dataset`: its `name`
         and `fingerprint`; with networks `liver` and `tumor`: fingerprint of the `checkpoint`, its
-        `step`, the `commit` that it was trained at, its `postprocess`, and on whom that was
-        chosen (`chosen_on`, nobody where it is the default).
+        `step`, the `commit` that it was trained at, its `recipe` and `postprocess`, and on whom
+        that was chosen (`chosen_on`, nobody where it is the default).
     """
     source: dict[str, Any] = {"cases": list(cases), "liverjax": software()}
     if collection is not None:
@@ -38,6 +45,7 @@ def describe_source(
             "checkpoint": network.fingerprint,
             "step": network.step,
             "commit": network.manifest.get("commit"),
+            "recipe": network.config.preprocess.recipe.value,
             "postprocess": to_dict(network.postprocess),
             "chosen_on": list(chosen.patients) if chosen else [],
         }
@@ -53,6 +61,13 @@ def check_sources(sources: Any, where: str) -> None:
     if not isinstance(sources, list):
         raise InputError(f"{where}: expected a list, found {sources!r:.60}")
     for number, source in enumerate(sources):
-        for field in ("cases", "liverjax"):
-            if not isinstance(source, dict) or field not in source:
-                raise InputError(f"{where}: [{number}].{field}: missing")
+        _check_fields(source, ("cases", "liverjax"), f"{where}: [{number}]")
+        for name, fields in _FIELDS.items():
+            if name in source:
+                _check_fields(source[name], fields, f"{where}: [{number}].{name}")
+
+
+def _check_fields(value: Any, fields: Sequence[str], where: str) -> None:
+    for field in fields:
+        if not isinstance(value, dict) or field not in value:
+            raise InputError(f"{where}.{field}: missing")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from liverjax import input_pipeline
 from liverjax.datasets.content import describe
 from liverjax.datasets.ircadb import ircadb_dataset_builder
 from liverjax.errors import InputError, SplitError
+from liverjax.input_pipeline import reader
 from tests.datasets.tiny_archive import tiny_patient, write_patient
 
 ROOT = Path(__file__).parents[2]
@@ -59,15 +59,15 @@ def test_metadata_tells_what_is_there_and_what_is_missing(manual_dir):
 
 def test_contents_tell_what_the_slices_of_each_patient_show(manual_dir):
     builder = prepare(manual_dir)
-    found = input_pipeline.contents(builder, ["patient17", "patient04"])
+    found = reader.contents(builder, ["patient17", "patient04"])
     assert list(found) == ["patient17", "patient04"]
     for number, content in zip((17, 4), found.values(), strict=True):
         expected = describe(tiny_patient(number)[0])
         assert expected.any(axis=1).all()
         np.testing.assert_array_equal(content, expected)
-    assert input_pipeline.contents(builder, []) == {}
+    assert reader.contents(builder, []) == {}
     with pytest.raises(SplitError, match="does not hold patient05"):
-        input_pipeline.contents(builder, ["patient04", "patient05"])
+        reader.contents(builder, ["patient04", "patient05"])
 
 
 def test_contents_of_an_earlier_version_say_how_to_get_them(manual_dir):
@@ -79,7 +79,7 @@ def test_contents_of_an_earlier_version_say_how_to_get_them(manual_dir):
         info=SimpleNamespace(metadata=info.metadata, features=features),
     )
     with pytest.raises(InputError, match=r"ircadb: version 1\.0\.0 does not tell .* build it anew"):
-        input_pipeline.contents(earlier, ["patient04"])
+        reader.contents(earlier, ["patient04"])
 
 
 def test_equal_inputs_are_reused(manual_dir):
@@ -128,7 +128,7 @@ def test_a_truncated_patient_leaves_nothing_behind(manual_dir):
     data_dir = manual_dir.parent / "data"
     assert not [path for path in data_dir.rglob("*") if path.is_file()]
     with pytest.raises(InputError, match="no prepared dataset"):
-        input_pipeline.open_dataset("ircadb", data_dir)
+        reader.open_dataset("ircadb", data_dir)
 
 
 @pytest.mark.parametrize("exists", [False, True])
@@ -156,7 +156,7 @@ def test_tfds_build_on_the_command_line(manual_dir):
         text=True,
     )
     assert result.returncode == 0, result.stderr
-    found = input_pipeline.summaries(input_pipeline.open_dataset("ircadb", data_dir))
+    found = reader.summaries(reader.open_dataset("ircadb", data_dir))
     assert {name: summary.slices for name, summary in found.items()} == {
         "patient04": 5,
         "patient17": 5,

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from liverjax import input_pipeline
 from liverjax.datasets.ircadb.layout import (
     Layout,
     PatientSource,
@@ -17,6 +16,7 @@ from liverjax.datasets.ircadb.layout import (
     read_patient,
 )
 from liverjax.errors import InputError
+from liverjax.input_pipeline import reader
 from liverjax.workflows.build_dataset import build_dataset
 from tests.io.dicom_files import (
     SHAPE,
@@ -288,8 +288,8 @@ def test_builder_reads_the_layout_and_tells_who_is_missing(tmp_path):
     assert list(built.patients) == ["patient04", "patient17"]
     assert len(built.missing) == 18
     assert built.patients["patient04"].tumor_voxels == (TUMOR > 0).sum()
-    builder = input_pipeline.open_dataset("ircadb", tmp_path / "data")
-    volume, segmentation = input_pipeline.read_volume(builder, "patient04")
+    builder = reader.open_dataset("ircadb", tmp_path / "data")
+    volume, segmentation = reader.read_volume(builder, "patient04")
     np.testing.assert_array_equal(volume.hu, example_hu())
     np.testing.assert_array_equal(segmentation.labels, EXPECTED)
     assert build_dataset("ircadb", root, tmp_path / "data").reused

@@ -71,7 +71,7 @@ def test_lesions_found_by_diameter(drawn):
     false = some_cases()[3].lesions
     cases = [dataclasses.replace(some_cases()[0], lesions=(*sized, *false))]
     (axes,) = drawn(scores.save_detection, cases)
-    assert axes.get_title() == "4 lesions of the reference"
+    assert axes.get_title() == "4 lesions of the reference, joined ones as one"
     assert [text.get_text() for text in axes.texts] == ["1/1", "1/2", "0/1"] * 2
     assert [bar.get_height() for bar in axes.patches] == [1.0, 0.5, 0.0] * 2
 

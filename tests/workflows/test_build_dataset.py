@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from liverjax import input_pipeline
 from liverjax.errors import ConfigError, InputError
+from liverjax.input_pipeline import reader
 from liverjax.workflows.build_dataset import build_dataset, format_summary
 from tests.datasets.tiny_archive import write_patient
 
@@ -43,8 +43,8 @@ def test_rebuild_takes_the_place_of_what_was_there(manual_dir, tmp_path):
     second = build_dataset("ircadb", manual_dir, tmp_path / "data", rebuild=True)
     assert list(second.patients) == ["patient02", "patient04", "patient17"]
     assert second.fingerprint != first.fingerprint
-    builder = input_pipeline.open_dataset("ircadb", tmp_path / "data")
-    assert input_pipeline.read_volume(builder, "patient17")[0].hu.shape == (7, 16, 16)
+    builder = reader.open_dataset("ircadb", tmp_path / "data")
+    assert reader.read_volume(builder, "patient17")[0].hu.shape == (7, 16, 16)
     assert not list((tmp_path / "data").glob(".rebuild-*"))
 
 

@@ -187,4 +187,8 @@ def test_impossible_protocols_are_refused(small_run, tmp_path):
     config.liver.dataset.train = ("patient01",)
     with pytest.raises(ConfigError, match=r"config\.liver\.dataset\.train: expected nobody"):
         cross_validate(config, collection, tmp_path / "run")
+    config.liver.dataset.train = ()
+    config.tumor.epochs = 0
+    with pytest.raises(ConfigError, match=r"^config\.tumor\.epochs: expected at least 1, found 0"):
+        cross_validate(config, collection, tmp_path / "run")
     assert not (tmp_path / "run").exists()

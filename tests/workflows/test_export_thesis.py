@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from liverjax import input_pipeline
 from liverjax.errors import InputError, SplitError
+from liverjax.input_pipeline import reader
 from liverjax.io.lock import only_user
 from liverjax.workflows.build_dataset import build_dataset
 from liverjax.workflows.export_thesis import export_thesis, format_summary
@@ -42,9 +42,7 @@ def test_archive_to_layout_to_dataset_gives_the_same_voxels(manual_dir, tmp_path
     assert built[0].missing == built[1].missing
     for name in ("patient04", "patient17"):
         before, after = (
-            input_pipeline.read_volume(
-                input_pipeline.open_dataset("ircadb", tmp_path / "data" / folder), name
-            )
+            reader.read_volume(reader.open_dataset("ircadb", tmp_path / "data" / folder), name)
             for folder in ("manual", "out")
         )
         np.testing.assert_array_equal(after[0].hu, before[0].hu)

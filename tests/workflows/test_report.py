@@ -73,10 +73,11 @@ SOURCE = {
     "cases": ["a", "b", "c", "d"],
     "liverjax": {"version": "1.2.3", "commit": "0123456789abcdef-dirty"},
     "dataset": {"name": "ircadb", "fingerprint": "f" * 64},
-    "liver": {
+    "tumor": {
         "checkpoint": "e" * 64,
         "step": 70,
         "commit": "d" * 40,
+        "recipe": "window",
         "postprocess": {"threshold": 0.45, "min_voxels": 10, "min_ml": 0.5, "flips": True},
         "chosen_on": ["x", "y"],
     },
@@ -93,8 +94,16 @@ def test_how_scores_came_about_is_told(tmp_path):
             *("0.45", "10 voxels, 0.5 mL", "x, y"),
         ):
             assert told in text
-    (tmp_path / "sources.json").write_text('[{"cases": []}]')
-    with pytest.raises(InputError, match=r"sources\.json: \[0\]\.liverjax: missing"):
+    for text, field in (
+        ('[{"cases": []}]', r"\[0\]\.liverjax"),
+        ('[{"cases": [], "liverjax": null}]', r"\[0\]\.liverjax\.version"),
+        (json.dumps([SOURCE | {"tumor": {}}]), r"\[0\]\.tumor\.checkpoint"),
+    ):
+        (tmp_path / "sources.json").write_text(text)
+        with pytest.raises(InputError, match=rf"sources\.json: {field}: missing"):
+            read_evaluation(tmp_path)
+    (tmp_path / "sources.json").unlink()
+    with pytest.raises(InputError, match=r"sources\.json: missing; delete evaluation\.json"):
         read_evaluation(tmp_path)
 
 
