@@ -7,7 +7,7 @@ import numpy as np
 from liverjax.batch import HostBatch
 from liverjax.datasets.copies import list_copies
 from liverjax.datasets.planned import PlannedSource
-from liverjax.errors import ConfigError, InputError
+from liverjax.errors import InputError
 from liverjax.labels import tumor_mask
 
 
@@ -24,7 +24,7 @@ class InMemorySource(PlannedSource):
 
     Raises:
         InputError: the arrays do not belong together.
-        ConfigError: they are fewer than one batch, or a batch cannot be divided by `share`.
+        ConfigError: a batch cannot be divided by `share`.
     """
 
     def __init__(
@@ -55,11 +55,6 @@ class InMemorySource(PlannedSource):
         self._slices, self._copy = np.arange(len(images)), np.zeros(len(images), np.int32)
         if copies:
             self._slices, self._copy = rows or list_copies(self._tumors)
-        if self.num_slices < batch_size:
-            raise ConfigError(
-                f"config.batch_size: expected at most {self.num_slices} (the slices there are), "
-                f"found {batch_size}"
-            )
 
     @property
     def num_slices(self) -> int:

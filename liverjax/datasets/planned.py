@@ -7,6 +7,7 @@ import numpy as np
 
 from liverjax.batch import HostBatch
 from liverjax.datasets.order import epoch_key, epoch_plan, eval_plan, own_rows
+from liverjax.errors import ConfigError
 
 
 class PlannedSource(abc.ABC):
@@ -55,8 +56,21 @@ class PlannedSource(abc.ABC):
 
     @property
     def steps_per_epoch(self) -> int:
-        """Full batches in an epoch of training."""
+        """Full batches in an epoch of training.
+
+        Raises:
+            ConfigError: there are fewer slices than one batch.
+        """
+        if self.num_slices < self.batch_size:
+            raise ConfigError(
+                f"config.batch_size: {self._supply()}, fewer than one batch of {self.batch_size}; "
+                "lower it or add patients"
+            )
         return self.num_slices // self.batch_size
+
+    def _supply(self) -> str:
+        """What there is of slices, for a message."""
+        return f"there are {self.num_slices} slices"
 
     def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
         """`steps_per_epoch` batches in an order that follows from seed and epoch alone.

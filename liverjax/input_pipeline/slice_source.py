@@ -97,20 +97,9 @@ class SliceSource(PlannedSource):
         """See `PlannedSource`; to count copies, the slices are read."""
         return len(self._slices.table.chosen) if self.copies else self._without_copies
 
-    @property
-    def steps_per_epoch(self) -> int:
-        """Full batches in an epoch of training.
-
-        Raises:
-            ConfigError: there are fewer slices than one batch.
-        """
-        if self.num_slices < self.batch_size:
-            kind = "slices with liver" if self._liver_only else "slices"
-            raise ConfigError(
-                f"config.batch_size: {', '.join(self._patients)} have {self.num_slices} {kind}, "
-                f"fewer than one batch of {self.batch_size}; lower it or add patients"
-            )
-        return super().steps_per_epoch
+    def _supply(self) -> str:
+        kind = "slices with liver" if self._liver_only else "slices"
+        return f"{', '.join(self._patients)} have {self.num_slices} {kind}"
 
     @functools.cached_property
     def _slices(self) -> "_Slices":

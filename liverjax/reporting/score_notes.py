@@ -105,7 +105,7 @@ def network_table(sources: Sequence[Mapping[str, Any]]) -> Table | None:
             network = source[stage]
             rows.append(
                 (
-                    ", ".join(source["cases"]),
+                    listed(source["cases"]),
                     stage,
                     short_digest(network["checkpoint"]),
                     "-" if network["step"] is None else str(network["step"]),

@@ -36,8 +36,15 @@ def test_arrays_that_do_not_belong_together_are_refused():
     images = np.zeros((4, 8, 8, 1), np.int16)
     with pytest.raises(InputError, match=r"\(3, 8, 8, 1\)"):
         InMemorySource(images, np.zeros((3, 8, 8, 1), np.uint8), batch_size=2, seed=0)
-    with pytest.raises(ConfigError, match=r"at most 4 .*found 5"):
-        InMemorySource(images, np.zeros((4, 8, 8, 1), np.uint8), batch_size=5, seed=0)
+
+
+def test_fewer_slices_than_a_batch_are_judged_but_not_trained_on():
+    images = np.zeros((4, 8, 8, 1), np.int16)
+    few = InMemorySource(images, np.zeros((4, 8, 8, 1), np.uint8), batch_size=5, seed=0)
+    with pytest.raises(ConfigError, match="there are 4 slices, fewer than one batch of 5"):
+        _ = few.steps_per_epoch
+    (batch,) = few.eval_batches()
+    assert batch["weight"].tolist() == [1, 1, 1, 1, 0]
 
 
 def with_copies(copies=True):
