@@ -33,7 +33,7 @@ _GAIN = 0.001
 
 def calibrate(
     networks: Mapping[Stage, LoadedNetwork], collection: Collection
-) -> dict[Stage, Calibration]:
+) -> dict[Stage, LoadedNetwork]:
     """Chooses for both networks, and stores it beside their checkpoints.
 
     On the patients that both were selected on. First the liver's threshold and whether mirrored
@@ -47,7 +47,7 @@ def calibrate(
         collection: the dataset that they were divided on.
 
     Returns:
-        What was chosen, by stage.
+        The networks with what was chosen for them.
 
     Raises:
         SplitError: no patient was used to select both, or one of them was trained or is tested on.
@@ -66,15 +66,15 @@ def calibrate(
     check_same_dataset((liver, tumor), collection)
     patients = _validation_patients(networks)
     chosen_liver, sized = _choose_liver(liver, collection, patients)
-    liver = liver._replace(postprocess=chosen_liver.chosen)
+    liver = liver._replace(postprocess=chosen_liver.chosen, calibration=chosen_liver)
     chosen_tumor = _choose_tumor(liver, tumor, collection, patients, sized=sized)
-    made = {Stage.LIVER: chosen_liver, Stage.TUMOR: chosen_tumor}
-    for stage, calibration in made.items():
-        run = networks[stage].run
-        assert run is not None  # as was checked
-        write_calibration(run, calibration)
-        _LOGGER.info("%s: %s", stage.value, describe_calibration(calibration))
-    return made
+    tumor = tumor._replace(postprocess=chosen_tumor.chosen, calibration=chosen_tumor)
+    for network, chosen in ((liver, chosen_liver), (tumor, chosen_tumor)):
+        assert network.run is not None  # as was checked
+        write_calibration(network.run, chosen)
+        stage = network.config.stage.value
+        _LOGGER.info("%s: %s", stage, describe_calibration(chosen))
+    return {Stage.LIVER: liver, Stage.TUMOR: tumor}
 
 
 def _validation_patients(networks: Mapping[Stage, LoadedNetwork]) -> tuple[str, ...]:

@@ -57,9 +57,10 @@ def run_fold(
         train(_with_fold(config.liver, fold), collection, runs[Stage.LIVER])
         livers = _predict_livers(config, collection, fold, folder)
         train(_with_fold(config.tumor, fold), collection, runs[Stage.TUMOR], livers)
+        networks = load_networks(runs, calibrated=False)
         if config.calibrate:
-            calibrate(load_networks(runs), collection)
-        evaluate_and_draw(load_networks(runs), collection, folder, fold.test)
+            networks = calibrate(networks, collection)
+        evaluate_and_draw(networks, collection, folder, fold.test)
 
 
 def tumor_burden(summary: PatientSummary) -> float:

@@ -88,9 +88,8 @@ def quickstart(
         _LOGGER.info("Training the %s network", config.stage.value)
         train(config, collection, runs[config.stage])
     _LOGGER.info("Choosing thresholds on the validation patients")
-    calibrate(load_networks(runs), collection)
+    networks = calibrate(load_networks(runs, calibrated=False), collection)
     _LOGGER.info("Evaluating the cascade on held-out patients")
-    networks = load_networks(runs)
     scores = list(evaluate_and_draw(networks, collection, workdir).cases)
     shown = _most_telling(scores)
     source = find_patients(manual_dir)[patient_number(shown)]

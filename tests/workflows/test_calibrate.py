@@ -53,11 +53,13 @@ class Recorder:
 
 def test_only_validation_patients_are_looked_at_and_the_best_is_stored(runs, collection):
     recorder = Recorder(collection)
-    made = calibrate(load(runs), recorder)
+    networks = calibrate(load(runs), recorder)
+    made = {stage: network.calibration for stage, network in networks.items()}
     assert recorder.asked == set(PATIENTS.validation)
     for stage in Stage:
         assert read_calibration(runs[stage]) == made[stage]
         assert made[stage].patients == PATIENTS.validation
+        assert networks[stage].postprocess == made[stage].chosen
         assert made[stage].score >= made[stage].usual_score
     network = load_network(runs[Stage.LIVER], Stage.LIVER)
     chosen = made[Stage.LIVER].chosen
@@ -90,7 +92,7 @@ def test_a_damaged_choice_can_be_made_anew(runs, collection):
         load_network(runs[Stage.LIVER], Stage.LIVER)
     networks = {stage: load_network(run, stage, calibrated=False) for stage, run in runs.items()}
     made = calibrate(networks, collection)
-    assert load_network(runs[Stage.LIVER], Stage.LIVER).postprocess == made[Stage.LIVER].chosen
+    assert load_network(runs[Stage.LIVER], Stage.LIVER).postprocess == made[Stage.LIVER].postprocess
 
 
 def test_what_was_chosen_with_another_liver_network_is_not_used(runs, collection, caplog):

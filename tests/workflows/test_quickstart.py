@@ -7,7 +7,6 @@ import pytest
 
 from liverjax.checkpoint import load_model
 from liverjax.choices import Stage
-from liverjax.config import ModelConfig
 from liverjax.errors import SplitError
 from liverjax.io.ct import read_ct
 from liverjax.workflows.quickstart import format_result, quickstart
@@ -86,7 +85,6 @@ def test_real_archives_are_divided_by_patient(small_run, tmp_path):
     configs = [small_config(stage) for stage in Stage]
     for config in configs:
         config.epochs = 1
-        config.model = ModelConfig(config.model.network, (4, 8))
     result = quickstart(tmp_path / "work", *configs, manual_dir=archive)
     sides = load_model(tmp_path / "work" / "liver").manifest["patients"]
     assert sorted(itertools.chain(*sides.values())) == ["patient01", "patient02", "patient04"]
