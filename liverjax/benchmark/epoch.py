@@ -74,6 +74,7 @@ def epoch_and_steps(
     epoch = [0]
 
     def run_epochs(calls: int) -> None:
+        """Whole epochs by the feed."""
         for _ in range(calls):
             totals = np.zeros(5)
             for after, sums in feed.train(held["epochs"], epoch[0], 0):
@@ -81,6 +82,7 @@ def epoch_and_steps(
             epoch[0] += 1
 
     def run_steps(calls: int) -> None:
+        """As many steps on one batch."""
         for _ in range(calls * count):
             held["steps"], _ = step(held["steps"], example)
         jax.block_until_ready(held["steps"])

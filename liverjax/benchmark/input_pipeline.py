@@ -126,6 +126,7 @@ def our_contender(
         return make(jax.random.fold_in(key, step), rows)
 
     def run(calls: int) -> None:
+        """Epochs of batches, each in an order of its own."""
         for _ in range(calls):
             rng = np.random.default_rng((settings.seed, epoch[0]))
             order = rng.permutation(len(resident.image))[: steps * settings.batch_size]

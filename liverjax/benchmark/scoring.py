@@ -42,6 +42,8 @@ def compare_scoring(settings: Settings) -> Comparison:
     figures: dict[str, list[float]] = {}
 
     def contender(name: str, score: Scorer) -> Contender:
+        """Keeps the figures of a scorer, to be compared with ours."""
+
         def run(calls: int) -> None:
             for _ in range(calls):
                 figures[name] = score(*pair)

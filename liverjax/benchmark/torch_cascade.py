@@ -41,6 +41,7 @@ def load_cascade(liver: Path, tumor: Path, mode: TorchMode) -> Callable[[Volume]
     find_liver, find_tumor = _load(liver, mode), _load(tumor, mode)
 
     def segment(volume: Volume) -> Segmentation:
+        """Both stages on one CT, with our post-processing."""
         hu = np.ascontiguousarray(to_canonical(volume.hu, volume.geometry))
         inside = liver_from_probability(_predict(find_liver, hu, None))
         found = tumor_from_probability(_predict(find_tumor, hu, inside), inside)
@@ -84,6 +85,7 @@ def _load(run: Path, mode: TorchMode) -> Stage:
     forward = torch.compile(network) if mode.compiled else network
 
     def stage(images: Tensor, liver: Tensor | None) -> Tensor:
+        """Slices to probabilities on their own grid."""
         height, width = images.shape[2:]
         start, side = _whole(images) if liver is None else _around(liver, preprocess)
         step = side / preprocess.size

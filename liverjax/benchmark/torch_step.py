@@ -31,6 +31,7 @@ def trainer(
     losses: list[Tensor] = []
 
     def run(calls: int) -> None:
+        """Steps in a row; keeps the first two losses."""
         for _ in range(calls):
             loss = update()
             if len(losses) < 2:
@@ -75,6 +76,7 @@ def _update(problem: Problem, settings: Settings, mode: TorchMode) -> Update:
     target = to_torch(np.asarray(problem.target), mode)
 
     def update() -> Tensor:
+        """One training step; its loss."""
         optimizer.zero_grad(set_to_none=True)
         with precision_of(mode):
             logits = forward(images)

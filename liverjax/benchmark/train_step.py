@@ -80,6 +80,7 @@ def our_contender(problem: Problem) -> tuple[Contender, list[jax.Array]]:
     losses: list[jax.Array] = []
 
     def run(calls: int) -> None:
+        """Steps in a row; keeps the first two losses."""
         for _ in range(calls):
             held[0], loss = step(held[0], problem.images, problem.target)
             if len(losses) < 2:

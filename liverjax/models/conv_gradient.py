@@ -68,6 +68,7 @@ def _blockwise(
         return part[:, :, dy : last[0] : stride, dx : last[1] : stride]
 
     def add_block(index: jax.Array, total: jax.Array) -> jax.Array:
+        """The part that one block of rows has in the gradient."""
         part = lax.dynamic_slice_in_dim(x, index * rows * stride, reach, axis=2)
         grad = lax.dynamic_slice_in_dim(g, index * rows, rows, axis=1).reshape(-1, o)
         shifts = [shifted(part, dy, dx) for dy in range(height) for dx in range(width)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from liverjax.choices import Recipe
 from liverjax.evaluation.case import STRUCTURES, CaseScore
-from liverjax.reporting.table import Table, counted, listed, number
+from liverjax.reporting.table import UNDEFINED, Table, counted, listed, number
 
 _NOUNS = {"liver": "liver", "tumor": "tumours"}
 _FEW = 10  # cases; below, intervals by resampling are known to be too narrow
@@ -108,7 +108,7 @@ def network_table(sources: Sequence[Mapping[str, Any]]) -> Table | None:
                     listed(source["cases"]),
                     stage,
                     short_digest(network["checkpoint"]),
-                    "-" if network["step"] is None else str(network["step"]),
+                    UNDEFINED if network["step"] is None else str(network["step"]),
                     short_digest(network["commit"]),
                     *_settings(stage, network),
                 )
@@ -123,11 +123,11 @@ def network_table(sources: Sequence[Mapping[str, Any]]) -> Table | None:
 def _settings(stage: str, network: Mapping[str, Any]) -> tuple[str, str, str, str]:
     """Threshold, smallest tumour, mirrored slices, and on whom they were chosen."""
     if network["recipe"] == Recipe.THESIS.value:
-        return "fixed", "-", "no", "-"
+        return "fixed", UNDEFINED, "no", UNDEFINED
     post = network["postprocess"]
     return (
         number(post["threshold"], 2),
-        f"{post['min_voxels']} voxels, {post['min_ml']:g} mL" if stage == "tumor" else "-",
+        f"{post['min_voxels']} voxels, {post['min_ml']:g} mL" if stage == "tumor" else UNDEFINED,
         "yes" if post["flips"] else "no",
         ", ".join(network["chosen_on"]) or "nobody (defaults)",
     )
@@ -136,6 +136,6 @@ def _settings(stage: str, network: Mapping[str, Any]) -> tuple[str, str, str, st
 def short_digest(text: str | None) -> str:
     """The beginning of a fingerprint or commit, which tells it from others; a dash for none."""
     if text is None:
-        return "-"
+        return UNDEFINED
     digest, dash, rest = text.partition("-")
     return digest[:_DIGEST] + dash + rest

@@ -13,6 +13,7 @@ from liverjax.evaluation.score import score_case
 from liverjax.io.atomic import make_folder, staging
 from liverjax.io.nifti import SUFFIXES, is_nifti, read_labels, read_nifti
 from liverjax.reporting.panels import save_panels
+from liverjax.reporting.table import listed
 from liverjax.volume import check_same_grid
 from liverjax.workflows.report import PANELS, Evaluation, write_report
 from liverjax.workflows.sources import describe_source
@@ -139,8 +140,7 @@ def _check_all_there(true: Mapping[str, Path], pictures: Mapping[str, Path], ima
 
 
 def _listed(paths: list[Path]) -> str:
-    names = ", ".join(path.name for path in paths[:_LISTED])
-    return names if len(paths) <= _LISTED else f"{names} and {len(paths) - _LISTED} more"
+    return listed([path.name for path in paths], _LISTED)
 
 
 def _stem(path: Path) -> str:
