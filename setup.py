@@ -34,6 +34,7 @@ setup(
         "connected-components-3d>=3.22",
         "flax>=0.12",
         "h5py>=3.11",
+        "highdicom>=0.26",
         "importlib_resources>=6.0",  # for tensorflow-datasets, which does not declare it
         "jax>=0.10",
         "matplotlib>=3.9",
@@ -44,6 +45,7 @@ setup(
         "orbax-checkpoint>=0.12,<0.13",
         "pillow>=10.3",
         "pydicom>=3.0",
+        "python-gdcm>=3.0.24",  # for compressed DICOM; the faster plug-ins are under the GPL
         "scipy>=1.13",
         f"tensorflow>=2.20; {_NO_CPU_BUILD}",
         f"tensorflow-cpu>=2.20; {_CPU_BUILD}",

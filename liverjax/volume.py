@@ -9,6 +9,9 @@ from nibabel import orientations
 from liverjax import labels
 from liverjax.errors import InputError
 
+# A gigabyte of HU: 2048 slices of 512 x 512. What claims more is refused before it is read.
+MAX_VOXELS = 1 << 29
+
 # Array axes [D, H, W] of the canonical orientation run to the head, the back and the left side.
 _CANONICAL = np.array([[2, 1], [1, 1], [0, 1]], dtype=np.float64)
 

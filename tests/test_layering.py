@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 # A module imports only from what stands above it, or beside it in its own folder.
 LAYERS = (
     "errors",
+    "wording",
     "process",
     "labels",
     "volume",

@@ -77,8 +77,15 @@ def _list_disk(folder: Path, path: PurePosixPath, stack: contextlib.ExitStack) -
                     Folder(below, partial(_list_disk_archive, there, below, stack))
                 )
             elif item.is_file():
-                read, crc32 = partial(_read_disk, there, below), partial(_crc32_disk, there, below)
-                listing.files.append(File(below, item.stat().st_size, read, crc32))
+                listing.files.append(
+                    File(
+                        below,
+                        item.stat().st_size,
+                        partial(_read_disk, there, below),
+                        partial(_head_disk, there, below),
+                        partial(_crc32_disk, there, below),
+                    )
+                )
     except OSError as error:
         raise InputError(f"{path}: cannot be listed: {error.strerror}") from error
     return listing
@@ -91,6 +98,14 @@ def _name(item: os.DirEntry[str]) -> str:
 def _read_disk(file: Path, path: PurePosixPath) -> bytes:
     try:
         return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _head_disk(file: Path, path: PurePosixPath, count: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(count)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -167,8 +182,11 @@ def _list_members(archive: zipfile.ZipFile, tree: _Members, path: PurePosixPath)
                 Folder(below, partial(_list_nested_archive, archive, member, below))
             )
         else:
-            read = partial(_read_member, archive, member, below)
-            listing.files.append(File(below, member.file_size, read, partial(_crc32, member)))
+            read, head = (
+                partial(_read_member, archive, member, below),
+                partial(_head_member, archive, member, below),
+            )
+            listing.files.append(File(below, member.file_size, read, head, partial(_crc32, member)))
     return listing
 
 
@@ -182,11 +200,24 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: PurePosi
         raise InputError(
             f"{path}: expected at most {MAX_FILE_BYTES} bytes, found {info.file_size} declared"
         )
+    with _refusing_damage(info, path):
+        # zipfile yields no more than the declared size, whatever the member would inflate to.
+        return archive.read(info)
+
+
+def _head_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: PurePosixPath, count: int
+) -> bytes:
+    with _refusing_damage(info, path), archive.open(info) as opened:
+        return opened.read(count)
+
+
+@contextlib.contextmanager
+def _refusing_damage(info: zipfile.ZipInfo, path: PurePosixPath) -> Iterator[None]:
     if info.flag_bits & _ENCRYPTED:
         raise InputError(f"{path}: encrypted; extract it with its password first")
     try:
-        # zipfile yields no more than the declared size, whatever the member would inflate to.
-        return archive.read(info)
+        yield
     except (
         zipfile.BadZipFile,
         zlib.error,

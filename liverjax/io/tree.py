@@ -17,12 +17,14 @@ class File:
             archive.
         size: in bytes.
         read: its content; raises InputError where it is damaged.
+        head: its first bytes, at most so many, likewise; for files that may be too large to read.
         crc32: checksum of its content; known for a file in an archive, computed for another.
     """
 
     path: PurePosixPath
     size: int
     read: Callable[[], bytes]
+    head: Callable[[int], bytes]
     crc32: Callable[[], int]
 
 

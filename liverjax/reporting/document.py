@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from liverjax.evaluation.case import CaseScore
 from liverjax.reporting.score_notes import network_table, score_notes, seen_notice, source_notes
 from liverjax.reporting.score_tables import score_tables
-from liverjax.reporting.table import Table, counted
+from liverjax.reporting.table import Table
+from liverjax.wording import counted
 
 
 class Document(NamedTuple):

@@ -5,7 +5,8 @@ from typing import Any
 
 from liverjax.choices import Recipe
 from liverjax.evaluation.case import STRUCTURES, CaseScore
-from liverjax.reporting.table import UNDEFINED, Table, counted, listed, number
+from liverjax.reporting.table import UNDEFINED, Table, number
+from liverjax.wording import counted, listed
 
 _NOUNS = {"liver": "liver", "tumor": "tumours"}
 _FEW = 10  # cases; below, intervals by resampling are known to be too narrow

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from liverjax.evaluation.aggregate import IOU_LIMITS, is_detected
 from liverjax.evaluation.case import CaseScore, Lesion, StructureScore
 from liverjax.reporting import drawing
-from liverjax.reporting.table import counted
+from liverjax.wording import counted
 
 _SIDES = (("liver", "liver", drawing.LIVER_COLOR), ("tumor", "tumour", drawing.TUMOR_COLOR))
 _NAMED_CASES = 40  # with more, their names would overlap

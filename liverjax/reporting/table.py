@@ -40,14 +40,3 @@ def plain_text(table: Table) -> str:
 def number(value: float | None, digits: int) -> str:
     """A figure with so many decimals; a dash where it is undefined."""
     return UNDEFINED if value is None else f"{value:.{digits}f}"
-
-
-def counted(count: int, what: str) -> str:
-    """E.g. "1 case", "2 cases"."""
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
-
-
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """The first of some names, and how many more there are."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -18,7 +18,7 @@ from liverjax.reporting.document import score_document
 from liverjax.reporting.html import html_report
 from liverjax.reporting.markdown import markdown_report
 from liverjax.reporting.scores import save_bland_altman, save_detection, save_dice
-from liverjax.reporting.table import counted, listed
+from liverjax.wording import counted, listed
 from liverjax.workflows.sources import check_sources
 
 EVALUATION = "evaluation.json"

@@ -13,8 +13,8 @@ from liverjax.evaluation.score import score_case
 from liverjax.io.atomic import make_folder, staging
 from liverjax.io.nifti import SUFFIXES, is_nifti, read_labels, read_nifti
 from liverjax.reporting.panels import save_panels
-from liverjax.reporting.table import listed
 from liverjax.volume import check_same_grid
+from liverjax.wording import listed
 from liverjax.workflows.report import PANELS, Evaluation, write_report
 from liverjax.workflows.sources import describe_source
 

@@ -8,7 +8,7 @@ import pytest
 
 from liverjax.datasets.ircadb.layout import find_patients, fingerprint, read_patient
 from liverjax.errors import InputError
-from tests.io.dicom_files import (
+from tests.io.dicom.files import (
     SPACING,
     below,
     box,

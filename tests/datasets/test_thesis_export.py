@@ -12,7 +12,7 @@ from liverjax.datasets.ircadb import thesis_export
 from liverjax.datasets.ircadb.layout import find_patients, read_patient
 from liverjax.datasets.ircadb.thesis_export import export_patient
 from liverjax.errors import InputError
-from tests.io.dicom_files import (
+from tests.io.dicom.files import (
     below,
     box,
     example_hu,

@@ -18,7 +18,7 @@ from liverjax.datasets.ircadb.layout import (
 from liverjax.errors import InputError
 from liverjax.input_pipeline import reader
 from liverjax.workflows.build_dataset import build_dataset
-from tests.io.dicom_files import (
+from tests.io.dicom.files import (
     SHAPE,
     below,
     box,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from liverjax.io.dicom_write import encode_slice
+from liverjax.io.dicom.write import encode_slice
 
 SPACING = (1.6, 0.7, 0.5)
 

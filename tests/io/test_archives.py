@@ -11,7 +11,7 @@ from liverjax.errors import InputError
 from liverjax.io import archives
 from liverjax.io.archives import open_tree
 from liverjax.io.tree import find, only_one, walk
-from tests.io.dicom_files import write_files, zipped
+from tests.io.dicom.files import write_files, zipped
 
 CONTENT = {"a/one.txt": b"one", "a/b/two.txt": b"two", "three.txt": b"three"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from liverjax.errors import InputError
 from liverjax.io.ct import read_ct
-from tests.io.dicom_files import (
+from tests.io.dicom.files import (
     SHAPE,
     SPACING,
     below,

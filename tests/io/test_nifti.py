@@ -11,7 +11,7 @@ from liverjax.errors import InputError
 from liverjax.io.ct import read_ct
 from liverjax.io.nifti import read_labels, read_nifti, write_segmentation
 from liverjax.volume import Geometry, Segmentation
-from tests.io.dicom_files import SPACING, example_hu, series_files, write_files
+from tests.io.dicom.files import SPACING, example_hu, series_files, write_files
 
 AFFINE = np.array([[-0.7, 0, 0, 90], [0, -0.7, 0, 80], [0, 0, 1.5, -40], [0, 0, 0, 1]])
 HU = example_hu(shape=(4, 3, 5))

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from liverjax.errors import InputError
-from liverjax.io.dicom import Series, read_files, read_mask
+from liverjax.io.dicom.mask import read_mask
+from liverjax.io.dicom.series import Series, read_files
 from liverjax.io.jpeg_mask import decode_mask
 from liverjax.io.tree import File
 

@@ -20,8 +20,8 @@ from liverjax.datasets.ircadb.thesis_layout import (
 from liverjax.errors import InputError
 from liverjax.io.archives import open_tree
 from liverjax.io.atomic import make_folder, staging
-from liverjax.io.dicom import Series
-from liverjax.io.dicom_mask import with_255
+from liverjax.io.dicom.mask import with_255
+from liverjax.io.dicom.series import Series
 from liverjax.io.jpeg_mask import decode_mask, encode_mask
 from liverjax.io.tree import File
 

@@ -7,10 +7,11 @@ import SimpleITK as sitk  # noqa: N813
 from liverjax.errors import InputError
 from liverjax.io.archives import open_tree
 from liverjax.io.ct import read_ct
-from liverjax.io.dicom import read_files, read_mask
+from liverjax.io.dicom.mask import read_mask
+from liverjax.io.dicom.series import read_files
 from liverjax.io.tree import walk
 from liverjax.volume import Geometry
-from tests.io.dicom_files import (
+from tests.io.dicom.files import (
     SHAPE,
     SPACING,
     box,
@@ -60,7 +61,9 @@ def test_names_and_instance_numbers_play_no_part(tmp_path):
         series = read_files(walk(tree), "in")
     np.testing.assert_array_equal(series.volume.hu, HU)
     assert [path.name for path in series.paths] == names
-    np.testing.assert_allclose(series.positions[:, 2], np.arange(SHAPE[0]) * SPACING[0])
+    np.testing.assert_allclose(
+        [item.position[2] for item in series.source.slices], np.arange(SHAPE[0]) * SPACING[0]
+    )
 
 
 @pytest.mark.parametrize(

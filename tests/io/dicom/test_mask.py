@@ -9,9 +9,9 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from liverjax.errors import InputError
-from liverjax.io.dicom_mask import with_255
+from liverjax.io.dicom.mask import with_255
 from liverjax.io.tree import File
-from tests.io.dicom_files import series_files
+from tests.io.dicom.files import series_files
 
 MASK = np.array([[0, 1, 0], [1, 1, 1], [0, 0, 1]])
 
@@ -21,7 +21,7 @@ def slice_file(pixels):
 
 
 def as_file(data):
-    return File(PurePosixPath("in/image_0"), len(data), lambda: data, lambda: 0)
+    return File(PurePosixPath("in/image_0"), len(data), lambda: data, data.__getitem__, lambda: 0)
 
 
 def recoded(data, syntax):

@@ -10,9 +10,9 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, JPEG2000Lossless
 
 from liverjax.errors import InputError
-from liverjax.io.dicom_slice import read_slice
+from liverjax.io.dicom.slices import read_slice
 from liverjax.io.tree import File
-from tests.io.dicom_files import SPACING, edited, example_hu, series_files
+from tests.io.dicom.files import SPACING, edited, example_hu, series_files
 
 HU = example_hu()
 DATA = series_files(HU)["image_7"]
@@ -20,17 +20,19 @@ SIZE = HU[0].nbytes
 
 
 def read(data, name="image_7"):
-    return read_slice(File(PurePosixPath("in", name), len(data), lambda: data, lambda: 0))
+    return read_slice(
+        File(PurePosixPath("in", name), len(data), lambda: data, data.__getitem__, lambda: 0)
+    )
 
 
 def test_slice_holds_what_was_written():
     item = read(series_files(HU, description="portal venous")["image_7"])
-    np.testing.assert_array_equal(item.stored, HU[7])
+    np.testing.assert_array_equal(item.stored(), HU[7])
     np.testing.assert_array_equal(item.orientation, [[1, 0, 0], [0, 1, 0]])
     assert item.position == pytest.approx([0, 0, 7 * SPACING[0]])
     assert item.pixel_spacing == pytest.approx(SPACING[1:])
     assert (item.thickness, item.rescale) == (SPACING[0], (1.0, 0.0))
-    assert item.description == "portal venous"
+    assert item.file.dataset.SeriesDescription == "portal venous"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_slice_holds_what_was_written():
 def test_bits_are_read_as_described(stored, tags, expected):
     pixels = np.array([stored], dtype="<u2")
     data = edited(DATA, Rows=1, Columns=2, PixelData=pixels.tobytes(), **tags)
-    assert read(data).stored.tolist() == [expected]
+    assert read(data).stored().tolist() == [expected]
 
 
 def test_implicit_syntax_is_read():
@@ -55,7 +57,7 @@ def test_implicit_syntax_is_read():
     dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     buffer = io.BytesIO()
     dataset.save_as(buffer, implicit_vr=True, little_endian=True)
-    np.testing.assert_array_equal(read(buffer.getvalue()).stored, HU[7])
+    np.testing.assert_array_equal(read(buffer.getvalue()).stored(), HU[7])
 
 
 @pytest.mark.parametrize(

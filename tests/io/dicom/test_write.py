@@ -7,9 +7,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from liverjax.io.dicom_write import derive_uid, encode_slice
+from liverjax.io.dicom.write import derive_uid, encode_slice
 from tests.conftest import require_program
-from tests.io.dicom_files import SPACING, example_hu, series_files
+from tests.io.dicom.files import SPACING, example_hu, series_files
 
 
 def _read(data):

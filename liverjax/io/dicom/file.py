@@ -1,0 +1,137 @@
+"""A file as a DICOM data set and the bytes of its pixels, which are decoded later or never."""
+
+import io
+import zlib
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    ExplicitVRLittleEndian,
+    LegacyConvertedEnhancedCTImageStorage,
+)
+
+from liverjax.errors import InputError
+from liverjax.io.tree import File
+
+# A volume of 1024 slices of 512 x 512 in one file has half of it.
+MAX_BYTES = 1 << 30
+_CT_CLASSES = {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
+_MARK = slice(128, 132)
+_SUFFIXES = {".dcm", ".dicom", ".ima"}
+_PIXELS = b"\xe0\x7f\x10\x00"  # (7FE0,0010) in little-endian order
+_LONG = (b"OB", b"OW", b"UN")
+
+
+class DicomFile(NamedTuple):
+    """A DICOM file.
+
+    Attributes:
+        path: of the file.
+        dataset: all that stands before the pixels.
+        storage_class: SOP class UID.
+        syntax: transfer syntax UID; empty where it is missing.
+        data: the whole file; a deflated one is inflated.
+        start: where in `data` the element of the pixels begins; its end where there is none.
+    """
+
+    path: PurePosixPath
+    dataset: Dataset
+    storage_class: str
+    syntax: UID
+    data: bytes
+    start: int
+
+    @property
+    def is_ct(self) -> bool:
+        """Whether it is a CT image, by its storage class."""
+        return self.storage_class in _CT_CLASSES
+
+    @property
+    def native_pixels(self) -> memoryview:
+        """The value of PixelData where it is stored uncompressed; empty where there is none."""
+        head = self.data[self.start : self.start + 12]
+        if head[:4] != _PIXELS:
+            return memoryview(b"")
+        first, size = (12, head[8:12]) if head[4:6] in _LONG else (8, head[4:8])
+        first += self.start
+        return memoryview(self.data)[first : first + int.from_bytes(size, "little")]
+
+
+def read_dicom(file: File) -> DicomFile | None:
+    """Reads a file; None where it is no DICOM file.
+
+    Raises:
+        InputError: it is one, or is named like one, and damaged or too large.
+    """
+    if file.size > MAX_BYTES:
+        if file.head(_MARK.stop)[_MARK] != b"DICM":
+            return None
+        raise InputError(f"{file.path}: expected at most {MAX_BYTES} bytes, found {file.size}")
+    data = file.read()
+    if data[_MARK] != b"DICM":
+        _check_other(file.path, data)
+        return None
+    try:
+        if DeflatedExplicitVRLittleEndian.encode() in data[:2048]:
+            data = _inflate(data, file.path)
+        opened = io.BytesIO(data)
+        dataset = pydicom.dcmread(opened, stop_before_pixels=True)
+        meta = dataset.file_meta
+        return DicomFile(
+            file.path,
+            dataset,
+            str(meta.get("MediaStorageSOPClassUID") or dataset.SOPClassUID),
+            UID(meta.get("TransferSyntaxUID", "")),
+            data,
+            opened.tell(),
+        )
+    except InputError:
+        raise
+    except Exception as error:  # pydicom has no common class of what damaged files raise
+        reason = str(error).partition("\n")[0][:200]
+        raise InputError(f"{file.path}: damaged DICOM file ({reason})") from error
+
+
+def _check_other(path: PurePosixPath, data: bytes) -> None:
+    """Refuses what is named like a DICOM file, or was one that is cut off in its preamble."""
+    suffix = path.suffix.lower()
+    # The preamble is empty in nearly every file; names without a suffix, and those with a number
+    # after the last point, such as a UID or 1.4_image_12, are usual for slices.
+    cut = (not suffix or suffix[1:2].isdigit()) and not any(data[: _MARK.stop])
+    if suffix in _SUFFIXES or cut:
+        raise InputError(
+            f"{path}: not a DICOM file: expected DICM after 128 bytes, found {data[_MARK]!r} in "
+            f"{len(data)} bytes"
+        )
+
+
+def _inflate(data: bytes, path: PurePosixPath) -> bytes:
+    """A file in the deflated transfer syntax as one in the plain syntax, and as it is otherwise."""
+    opened = io.BytesIO(data)
+    opened.seek(_MARK.stop)
+    meta = read_dataset(opened, is_implicit_VR=False, is_little_endian=True, stop_when=_not_meta)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return data
+    start = opened.tell()
+    # pydicom would inflate without a limit.
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    body = stream.decompress(data[start:], MAX_BYTES)
+    if len(body) == MAX_BYTES and not stream.eof:
+        raise InputError(f"{path}: expected at most {MAX_BYTES} bytes when inflated, found more")
+    if not stream.eof:
+        raise InputError(f"{path}: its deflated data set ends early; the file may be cut short")
+    deflated = DeflatedExplicitVRLittleEndian.encode()
+    plain = ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0")
+    return data[:start].replace(deflated, plain) + body
+
+
+def _not_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag.group != 2

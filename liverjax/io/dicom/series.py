@@ -1,0 +1,117 @@
+"""One CT series from DICOM files."""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from liverjax.io.dicom.file import DicomFile, read_dicom
+from liverjax.io.dicom.listing import FoundSeries, choose_series, find_series
+from liverjax.io.dicom.repair import Repair, repair
+from liverjax.io.dicom.slices import Slice, read_slices, to_hu
+from liverjax.io.dicom.source import DicomSource, SourceSlice
+from liverjax.io.dicom.stack import check_voxels, order, slice_step
+from liverjax.io.tree import File
+from liverjax.volume import Geometry, Volume
+
+
+class Series(NamedTuple):
+    """A CT series.
+
+    Attributes:
+        volume: the CT, its slices in order.
+        paths: of the file of each slice of the source.
+        source: what it was read from.
+        repairs: what lenient reading had to do.
+    """
+
+    volume: Volume
+    paths: tuple[PurePosixPath, ...]
+    source: DicomSource
+    repairs: tuple[Repair, ...] = ()
+
+
+def read_files(
+    files: Iterable[File], where: str, *, series_uid: str | None = None, lenient: bool = False
+) -> Series:
+    """Reads one CT series from files in any order, among files that are no CT images.
+
+    Of several series the one with `series_uid` is taken, or else the CT with most slices. Slices
+    are ordered by their position along the normal of the slice plane, so names and instance
+    numbers play no part. Values are HU by each slice's own rescale slope and intercept, rounded.
+    Steps between slices may differ by 0.1 mm, as positions may be rounded; the step of the volume
+    is their mean.
+
+    Args:
+        files: of the series, and any others.
+        where: what to call them in an error.
+        series_uid: SeriesInstanceUID of the one to read.
+        lenient: mend what can be mended in place of refusing it, see `repair.repair`.
+
+    Raises:
+        InputError: no CT image; several series of which none is meant; a damaged file; slices
+            that differ in size or orientation, share a position, are unevenly spaced or shifted
+            sideways. Names the file and the tag.
+    """
+    chosen = choose_series(find_series(files), where, series_uid)
+    images = chosen.images or _read_again(chosen)
+    if lenient:
+        return _repaired(images, where)
+    slices = order([item for image in images for item in read_slices(image)])
+    step = slice_step(slices)
+    check_voxels(len(slices), slices[0])
+    hu = np.empty((len(slices), *slices[0].shape), dtype=np.int16)
+    for index, item in enumerate(slices):
+        hu[index] = to_hu(item)
+    places = [(float(index), 0.0) for index in range(len(slices))]
+    return _series(hu, slices[0].position, step, slices, places, ())
+
+
+def _read_again(chosen: FoundSeries) -> list[DicomFile]:
+    """The images of a series whose pixels were not kept."""
+    return [image for file in chosen.files if (image := read_dicom(file)) is not None]
+
+
+def _repaired(images: list[DicomFile], where: str) -> Series:
+    mended = repair(images, where)
+    return _series(
+        mended.hu, mended.origin, mended.step, mended.slices, mended.places, mended.repairs
+    )
+
+
+def _series(
+    hu: np.ndarray,
+    origin: np.ndarray,
+    step: float,
+    slices: list[Slice],
+    places: list[tuple[float, float]],
+    repairs: tuple[Repair, ...],
+) -> Series:
+    """Puts a series together; `places` are (index, row) of each slice in `hu`."""
+    first = slices[0]
+    normal = np.cross(*first.orientation)
+    geometry = Geometry.from_axes(
+        origin=tuple(origin.tolist()),
+        spacing=(step, *first.pixel_spacing.tolist()),
+        directions=np.stack([normal, first.orientation[1], first.orientation[0]]),
+    )
+    files: dict[int, int] = {}
+    images: list[DicomFile] = []
+    for item in slices:
+        if id(item.file) not in files:
+            files[id(item.file)] = len(images)
+            images.append(item.file)
+    source = DicomSource(
+        files=tuple(image.dataset for image in images),
+        slices=tuple(
+            SourceSlice(files[id(item.file)], item.frame, item.position, index, row)
+            for item, (index, row) in zip(slices, places, strict=True)
+        ),
+        shape=first.shape,
+        orientation=first.orientation,
+        pixel_spacing=first.pixel_spacing,
+        step=step,
+    )
+    paths = tuple(item.file.path for item in slices)
+    return Series(Volume(hu, geometry), paths, source, repairs)
