@@ -1,9 +1,10 @@
 """The two networks composed: a CT in, liver and tumours out."""
 
+import dataclasses
 import logging
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,52 @@ from liverjax.volume import (
 
 _LOGGER = logging.getLogger(__name__)
 
-Cascade = Callable[[Volume], Segmentation]
+
+class Prediction(NamedTuple):
+    """What a cascade finds in a CT.
+
+    Attributes:
+        segmentation: labels on the CT's own grid.
+        liver, tumor: float32 [D, H, W] on the same grid, the networks' probabilities before
+            thresholds and clean-up; that of tumour is 0 in slices without liver.
+    """
+
+    segmentation: Segmentation
+    liver: np.ndarray
+    tumor: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cascade:
+    """The two networks as one function from a CT to its segmentation; see `load_cascade`."""
+
+    liver: LoadedNetwork
+    tumor: LoadedNetwork
+
+    def __call__(self, volume: Volume) -> Segmentation:
+        """Segments a CT: labels on its own grid."""
+        return self.predict(volume).segmentation
+
+    def predict(self, volume: Volume) -> Prediction:
+        """Segments a CT, and gives the probabilities as well."""
+        _warn_of_unknown_spacing((self.liver, self.tumor), volume)
+        canonical = canonical_volume(volume)
+        liver = predict_volume(self.liver, canonical)
+        recipe = self.liver.config.preprocess.recipe
+        liver_mask = find_liver(recipe, liver, self.liver.postprocess)
+        tumor = predict_volume(self.tumor, canonical, liver_mask)
+        tumor_mask = find_tumor(
+            self.tumor.config.preprocess.recipe,
+            tumor,
+            liver_mask,
+            self.tumor.postprocess,
+            canonical.geometry.voxel_ml,
+        )
+        labels, liver, tumor = (
+            np.ascontiguousarray(from_canonical(array, volume.geometry))
+            for array in (merge_masks(liver_mask, tumor_mask), liver, tumor)
+        )
+        return Prediction(Segmentation(labels, volume.geometry), liver, tumor)
 
 
 def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
@@ -48,7 +94,7 @@ def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
 
 def compose(liver: LoadedNetwork, tumor: LoadedNetwork) -> Cascade:
     """The cascade of two loaded networks; see `load_cascade` and `fit_to_liver`."""
-    return partial(_segment, liver, fit_to_liver(tumor, liver))
+    return Cascade(liver, fit_to_liver(tumor, liver))
 
 
 def fit_to_liver(tumor: LoadedNetwork, liver: LoadedNetwork) -> LoadedNetwork:
@@ -66,23 +112,6 @@ def fit_to_liver(tumor: LoadedNetwork, liver: LoadedNetwork) -> LoadedNetwork:
         "taken; choose anew with experiments.calibrate"
     )
     return tumor._replace(postprocess=Postprocess(), calibration=None)
-
-
-def _segment(liver: LoadedNetwork, tumor: LoadedNetwork, volume: Volume) -> Segmentation:
-    _warn_of_unknown_spacing((liver, tumor), volume)
-    canonical = canonical_volume(volume)
-    liver_mask = find_liver(
-        liver.config.preprocess.recipe, predict_volume(liver, canonical), liver.postprocess
-    )
-    tumor_mask = find_tumor(
-        tumor.config.preprocess.recipe,
-        predict_volume(tumor, canonical, liver_mask),
-        liver_mask,
-        tumor.postprocess,
-        canonical.geometry.voxel_ml,
-    )
-    labels = from_canonical(merge_masks(liver_mask, tumor_mask), volume.geometry)
-    return Segmentation(np.ascontiguousarray(labels), volume.geometry)
 
 
 def _warn_of_unknown_spacing(networks: Sequence[LoadedNetwork], volume: Volume) -> None:
