@@ -64,7 +64,7 @@ def test_several_patients_are_refused(tmp_path):
 
 
 def test_masks_alone_are_several_series(tmp_path):
-    with pytest.raises(InputError, match=f"CT series, found 4(.|\n)*liver: {SHAPE[0]} slices"):
+    with pytest.raises(InputError, match=f"found 4 CT series(.|\n)*liver: CT, {SHAPE[0]} slices"):
         read_ct(write_files(tmp_path / "in", MASKS))
 
 

@@ -19,10 +19,13 @@ from pydicom.uid import (
 )
 
 from liverjax.errors import InputError
+from liverjax.io.dicom.tags import text
 from liverjax.io.tree import File
 
 # A volume of 1024 slices of 512 x 512 in one file has half of it.
 MAX_BYTES = 1 << 30
+# What is no DICOM file is not read in full to see that, if it is larger than most slices are.
+_HEAD_FIRST = 4 << 20
 _CT_CLASSES = {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
 _MARK = slice(128, 132)
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
@@ -71,9 +74,9 @@ def read_dicom(file: File) -> DicomFile | None:
     Raises:
         InputError: it is one, or is named like one, and damaged or too large.
     """
+    if file.size > _HEAD_FIRST and file.head(_MARK.stop)[_MARK] != b"DICM":
+        return None
     if file.size > MAX_BYTES:
-        if file.head(_MARK.stop)[_MARK] != b"DICM":
-            return None
         raise InputError(f"{file.path}: expected at most {MAX_BYTES} bytes, found {file.size}")
     data = file.read()
     if data[_MARK] != b"DICM":
@@ -85,11 +88,14 @@ def read_dicom(file: File) -> DicomFile | None:
         opened = io.BytesIO(data)
         dataset = pydicom.dcmread(opened, stop_before_pixels=True)
         meta = dataset.file_meta
+        storage_class = text(meta, "MediaStorageSOPClassUID") or text(dataset, "SOPClassUID")
+        if not storage_class:
+            raise InputError(f"{file.path}: SOPClassUID: missing; the file may be cut short")
         return DicomFile(
             file.path,
             dataset,
-            str(meta.get("MediaStorageSOPClassUID") or dataset.SOPClassUID),
-            UID(meta.get("TransferSyntaxUID", "")),
+            storage_class,
+            UID(text(meta, "TransferSyntaxUID")),
             data,
             opened.tell(),
         )

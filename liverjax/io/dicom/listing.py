@@ -9,7 +9,7 @@ from pydicom.uid import UID
 
 from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
-from liverjax.io.dicom.tags import integer, text
+from liverjax.io.dicom.tags import has, integer, text
 from liverjax.io.tree import File
 
 
@@ -133,7 +133,7 @@ def describe_series(info: SeriesInfo) -> str:
 
 def _frames(image: DicomFile) -> int:
     """Image planes of a file; 0 for one without pixels."""
-    if "Rows" not in image.dataset:
+    if not has(image.dataset, "Rows"):
         return 0
     try:
         return integer(image.dataset, "NumberOfFrames", image.path, default=1)

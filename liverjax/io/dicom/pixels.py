@@ -13,8 +13,9 @@ from pydicom.pixels import get_decoder
 
 from liverjax.errors import InputError
 from liverjax.io.dicom.codestream import frame_size
+from liverjax.io.dicom.decoder import decode
 from liverjax.io.dicom.file import DicomFile
-from liverjax.io.dicom.tags import integer
+from liverjax.io.dicom.tags import integer, text
 from liverjax.io.failures import cause, silence
 
 # No CT has more, and what a file claims is compared before memory is asked for.
@@ -35,7 +36,6 @@ _JPEG = {
     uid.JPEG2000Lossless,
     uid.JPEG2000,
 }
-_PLUGINS = {uid.RLELossless: "pydicom"} | dict.fromkeys(_JPEG, "gdcm")
 
 # Stored values [H, W] of the frame with an index.
 Frames = Callable[[int], np.ndarray]
@@ -67,7 +67,7 @@ def read_format(image: DicomFile) -> PixelFormat:
     path, dataset = image.path, image.dataset
     if not image.syntax:
         raise InputError(f"{path}: TransferSyntaxUID: missing; the file may be cut short")
-    if image.syntax not in _NATIVE | _PLUGINS.keys():
+    if image.syntax not in _NATIVE | _JPEG | {uid.RLELossless}:
         raise InputError(
             f"{path}: TransferSyntaxUID: {image.syntax} ({image.syntax.name}) cannot be decoded; "
             "decompress the series, for example with gdcmconv --raw"
@@ -75,7 +75,7 @@ def read_format(image: DicomFile) -> PixelFormat:
     samples = integer(dataset, "SamplesPerPixel", path, default=1)
     if samples != 1:
         raise InputError(f"{path}: SamplesPerPixel: expected one sample, found {samples}")
-    color = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
+    color = text(dataset, "PhotometricInterpretation") or "MONOCHROME2"
     # MONOCHROME1 says how to show the values, not what they are (PS3.3 C.7.6.3.1.2).
     if color not in ("MONOCHROME1", "MONOCHROME2"):
         raise InputError(
@@ -146,7 +146,7 @@ def _clear(values: np.ndarray, form: PixelFormat) -> np.ndarray:
 
 
 def _compressed(image: DicomFile, form: PixelFormat) -> Frames:
-    with _refusing(image, "PixelData"):
+    with _refusing(image):
         dataset = pydicom.dcmread(io.BytesIO(image.data))
         if "PixelData" not in dataset:
             raise InputError(f"{image.path}: PixelData: missing; the file may be cut short")
@@ -155,25 +155,26 @@ def _compressed(image: DicomFile, form: PixelFormat) -> Frames:
         raise InputError(
             f"{image.path}: PixelData: expected {form.frames} frames, found {len(fragments)}"
         )
-    decoder, plugin = get_decoder(image.syntax), _PLUGINS[image.syntax]
+    if image.syntax in _JPEG:
+        for fragment in fragments:
+            _check_size(fragment, image, form)
+    with _refusing(image):
+        if image.syntax in _JPEG:
+            decoded = decode(image.data, form.frames)
+        else:
+            decoder = get_decoder(image.syntax)
+            frames = decoder.iter_array(dataset, raw=True, decoding_plugin="pydicom")
+            decoded = b"".join(values.astype(form.dtype).tobytes() for values, _ in frames)
+        values = np.frombuffer(decoded, form.dtype).reshape(form.frames, *form.shape)
 
     def frame(index: int) -> np.ndarray:
-        with _refusing(image, "PixelData"):
-            _check_size(fragments[index], image, form)
-            values, _ = decoder.as_array(dataset, index=index, raw=True, decoding_plugin=plugin)
-        if values.shape != form.shape:
-            raise InputError(
-                f"{image.path}: PixelData: expected {form.shape} pixels, decoded {values.shape}"
-            )
-        return _clear(values.astype(form.dtype, copy=False), form)
+        return _clear(values[index], form)
 
     return frame
 
 
 def _check_size(fragment: bytes, image: DicomFile, form: PixelFormat) -> None:
     """Refuses a codestream of another size than the file's, before a decoder makes room for it."""
-    if image.syntax not in _JPEG:
-        return
     found, expected = frame_size(fragment), (*form.shape, 1)
     if found != expected:
         raise InputError(
@@ -183,15 +184,15 @@ def _check_size(fragment: bytes, image: DicomFile, form: PixelFormat) -> None:
 
 
 @contextlib.contextmanager
-def _refusing(image: DicomFile, keyword: str) -> Iterator[None]:
+def _refusing(image: DicomFile) -> Iterator[None]:
     """Whatever a damaged value makes a library raise becomes an InputError."""
     try:
         with silence():
             yield
-    except InputError:
-        raise
     except Exception as error:  # pydicom and its decoders have no common class
+        if isinstance(error, InputError) and error.args[0].startswith(str(image.path)):
+            raise
         raise InputError(
-            f"{image.path}: {keyword}: cannot be decoded as {image.syntax.name}; it is damaged or "
-            f"cut short ({cause(error)})"
+            f"{image.path}: PixelData: cannot be decoded as {image.syntax.name}; it is damaged or "
+            f"cut short ({error if isinstance(error, InputError) else cause(error)})"
         ) from error

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
 from liverjax.io.dicom.pixels import Frames, PixelFormat, open_pixels, read_format
-from liverjax.io.dicom.tags import integer, numbers, text
+from liverjax.io.dicom.tags import has, integer, numbers, text
 from liverjax.io.tree import File
 
 _INT16 = np.iinfo(np.int16)
@@ -70,7 +70,7 @@ def read_slices(image: DicomFile) -> list[Slice]:
         raise InputError(f"{path}: Modality: expected CT, found {modality}")
     form = read_format(image)
     pixels = open_pixels(image, form)
-    if "PerFrameFunctionalGroupsSequence" in dataset:
+    if has(dataset, "PerFrameFunctionalGroupsSequence"):
         return list(_enhanced(image, form, pixels))
     if form.frames != 1:
         raise InputError(f"{path}: NumberOfFrames: expected one frame, found {form.frames}")
@@ -183,7 +183,7 @@ def _slice(
 def _holder(places: list[Dataset], *keywords: str) -> Dataset:
     """The first of `places` that has one of the tags."""
     for place in places:
-        if any(keyword in place for keyword in keywords):
+        if any(has(place, keyword) for keyword in keywords):
             return place
     return places[0] if places else Dataset()
 
@@ -191,7 +191,7 @@ def _holder(places: list[Dataset], *keywords: str) -> Dataset:
 def _thickness(places: list[Dataset], path: PurePosixPath) -> float | None:
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         dataset = _holder(places, keyword)
-        if dataset.get(keyword) not in (None, ""):
+        if text(dataset, keyword):
             value = abs(float(numbers(dataset, keyword, 1, path)[0]))
             if value > 0:
                 return value
@@ -199,11 +199,11 @@ def _thickness(places: list[Dataset], path: PurePosixPath) -> float | None:
 
 
 def _rescale(dataset: Dataset, path: PurePosixPath) -> tuple[float, float] | None:
-    if "ModalityLUTSequence" in dataset:
+    if has(dataset, "ModalityLUTSequence"):
         raise InputError(
             f"{path}: ModalityLUTSequence: expected RescaleSlope and RescaleIntercept instead"
         )
-    if "RescaleSlope" not in dataset and "RescaleIntercept" not in dataset:
+    if not has(dataset, "RescaleSlope") and not has(dataset, "RescaleIntercept"):
         return None
     kind = text(dataset, "RescaleType")
     if kind not in _HU_TYPES:
@@ -219,7 +219,7 @@ def _rescale(dataset: Dataset, path: PurePosixPath) -> tuple[float, float] | Non
 
 def _padding(dataset: Dataset, form: PixelFormat, path: PurePosixPath) -> tuple[int, int] | None:
     """Stored values that stand for no measurement (PS3.3 C.7.5.1.1.2)."""
-    if "PixelPaddingValue" not in dataset:
+    if not has(dataset, "PixelPaddingValue"):
         return None
     first = integer(dataset, "PixelPaddingValue", path)
     last = integer(dataset, "PixelPaddingRangeLimit", path, default=first)

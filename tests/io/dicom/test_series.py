@@ -166,25 +166,6 @@ def test_missing_and_cut_slices_are_refused(tmp_path):
         read_ct(write_files(tmp_path / "cut", cut))
 
 
-def test_several_series_are_listed(tmp_path):
-    files = {f"a/{k}": v for k, v in series_files(HU, "one", description="arterial").items()}
-    files |= {f"b/{k}": v for k, v in series_files(HU[:7], "two").items()}
-    files |= {f"c/{k}": v for k, v in series_files(HU[:3], "three").items()}
-    with pytest.raises(InputError, match="CT series, found 3") as caught:
-        read_ct(write_files(tmp_path / "in", files))
-    message = str(caught.value)
-    assert "in/a: 12 slices, arterial" in message
-    assert "in/b: 7 slices, no description" in message
-    assert "in/c: 3 slices" in message
-
-
-def test_no_series_is_refused(tmp_path):
-    with pytest.raises(
-        InputError, match="in: expected CT images in DICOM format, found none among 1 files"
-    ):
-        read_ct(write_files(tmp_path / "in", {"README.txt": b""}))
-
-
 @pytest.fixture
 def on_ct(tmp_path):
     """Reads a mask's files on the grid of the CT."""

@@ -7,10 +7,10 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.encaps import encapsulate
-from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import CTImageStorage, HTJ2KLossless, ImplicitVRLittleEndian
 
 from liverjax.errors import InputError
-from liverjax.io.dicom.slices import read_slice
+from liverjax.io.dicom.slices import read_slice, to_hu
 from liverjax.io.tree import File
 from tests.io.dicom.files import SPACING, edited, example_hu, series_files
 
@@ -104,7 +104,18 @@ def test_wrong_content_under_a_dicom_name_is_refused():
         ({"PixelData": bytes(SIZE + 2)}, f"PixelData: expected {SIZE} bytes .* found {SIZE + 2}"),
         ({"PixelData": None}, f"PixelData: expected {SIZE} bytes .* found 0"),
         ({"Rows": None}, "Rows: expected an integer"),
-        ({"NumberOfFrames": 3}, "NumberOfFrames: expected one frame, found 3"),
+        ({"NumberOfFrames": 3}, f"PixelData: expected {3 * SIZE} bytes .* found {SIZE}"),
+        (
+            {"NumberOfFrames": 3, "PixelData": bytes(3 * SIZE)},
+            "NumberOfFrames: expected one frame, found 3",
+        ),
+        ({"NumberOfFrames": 99999}, "NumberOfFrames: expected 1 to 16384, found 99999"),
+        ({"Rows": 65535}, "Rows: expected 1 to 4096, found 65535"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "expected MONOCHROME2 .* PALETTE COLOR"),
+        ({"Modality": "MR"}, "Modality: expected CT, found MR"),
+        ({"RescaleSlope": 0}, "RescaleSlope: expected a number other than 0"),
+        ({"RescaleType": "Z_EFF"}, "RescaleType: expected HU, found Z_EFF"),
+        ({"ModalityLUTSequence": [pydicom.Dataset()]}, "ModalityLUTSequence: expected Rescale"),
         ({"SamplesPerPixel": 3}, "SamplesPerPixel: expected one sample, found 3"),
         ({"BitsAllocated": 32}, "BitsAllocated: expected 8 or 16, found 32"),
         ({"BitsStored": 17}, "BitsStored: 17 up to HighBit 15 of 16"),
@@ -115,12 +126,53 @@ def test_what_cannot_be_used_is_refused_by_its_tag(tags, message):
         read(edited(DATA, **tags))
 
 
-def test_compressed_pixels_are_refused_by_their_syntax():
+def test_an_unknown_transfer_syntax_is_refused_by_its_uid():
     dataset = pydicom.dcmread(io.BytesIO(DATA))
     dataset.PixelData = encapsulate([bytes(10)])
     dataset["PixelData"].is_undefined_length = True
-    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    dataset.file_meta.TransferSyntaxUID = HTJ2KLossless
     buffer = io.BytesIO()
     dataset.save_as(buffer)
-    with pytest.raises(InputError, match=rf"{JPEG2000Lossless} \(JPEG 2000"):
+    with pytest.raises(InputError, match=rf"TransferSyntaxUID: {HTJ2KLossless} \(High-Throughput"):
         read(buffer.getvalue())
+
+
+def with_padding(pixels, form="SS", **values):
+    """A file of one row of pixels whose padding tags have a type of their own."""
+    dataset = pydicom.dcmread(io.BytesIO(DATA))
+    dataset.Rows, dataset.Columns, dataset.PixelData = 1, len(pixels), pixels.tobytes()
+    for keyword, value in values.items():
+        dataset.add_new(keyword, form, value)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def test_padding_becomes_air():
+    pixels = np.array([-2000, -2000, -1999, 40], dtype=np.int16)
+    data = with_padding(pixels, PixelPaddingValue=-2000)
+    assert to_hu(read(data)).tolist() == [[-1024, -1024, -1999, 40]]
+    limited = with_padding(pixels, PixelPaddingValue=-2000, PixelPaddingRangeLimit=-1999)
+    assert to_hu(read(limited)).tolist() == [[-1024, -1024, -1024, 40]]
+
+
+def test_padding_of_the_other_sign_means_the_same_bits():
+    data = with_padding(np.array([-2000, 40], dtype=np.int16), "US", PixelPaddingValue=63536)
+    assert to_hu(read(data)).tolist() == [[-1024, 40]]
+
+
+def test_padding_that_no_stored_value_can_have_is_none():
+    pixels = np.array([2096, 24], dtype=np.uint16)
+    data = edited(
+        with_padding(pixels, "US", PixelPaddingValue=63536),
+        BitsStored=12,
+        HighBit=11,
+        PixelRepresentation=0,
+        RescaleIntercept=-1024,
+    )
+    assert to_hu(read(data)).tolist() == [[1072, -1000]]
+
+
+def test_monochrome1_is_a_way_of_showing_and_changes_no_hu():
+    data = edited(DATA, PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(to_hu(read(data)), HU[7])

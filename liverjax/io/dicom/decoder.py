@@ -1,0 +1,163 @@
+"""Decodes JPEG, JPEG-LS and JPEG 2000 in a process of its own.
+
+Damaged streams can end the process that GDCM decodes them in, and no `except` helps against that.
+One child serves all files, one after the other, and is started again after it was lost. It is
+given a DICOM file and gives back the stored values; nothing is pickled, and it is this module that
+runs there: `python -m liverjax.io.dicom.decoder`.
+"""
+
+import atexit
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pydicom
+from pydicom.pixels import get_decoder
+
+from liverjax.errors import InputError
+
+_SECONDS, _SECONDS_PER_FRAME = 8.0, 2.0
+_CHILD_BYTES = 4 << 30
+_LENGTH = 8
+_FINE, _FAILED = b"+", b"-"
+
+
+class _Child:
+    """The process, started when it is first needed."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self.lock = threading.Lock()
+
+    def ask(self, data: bytes, seconds: float) -> tuple[bytes, bytes]:
+        """Sends a file and waits for the answer; raises EOFError where the process is lost."""
+        with self.lock:
+            process = self.process or self.start()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            watch = threading.Timer(seconds, process.kill)
+            watch.start()
+            try:
+                _send(process.stdin, data)
+                kind = process.stdout.read(1)
+                return kind, _receive(process.stdout)
+            except (OSError, EOFError) as error:
+                self.stop()
+                raise EOFError from error
+            finally:
+                watch.cancel()
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Starts the process; its messages of damage are noise beside the error that follows."""
+        # From the package's own place, and never from the working folder, which may hold anything.
+        places = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        return self.process
+
+    def stop(self) -> None:
+        """Ends the process, if there is one."""
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        process.wait()
+
+
+_CHILD = _Child()
+atexit.register(_CHILD.stop)
+
+
+def decode(data: bytes, frames: int) -> bytes:
+    """Stored values of all frames of a compressed DICOM file, one after the other.
+
+    Args:
+        data: the file.
+        frames: how many there are; the first has ten seconds, each other adds two.
+
+    Returns:
+        Little-endian integers of the file's BitsAllocated and PixelRepresentation.
+
+    Raises:
+        InputError: they cannot be decoded.
+    """
+    try:
+        kind, answer = _CHILD.ask(data, _SECONDS + frames * _SECONDS_PER_FRAME)
+    except EOFError as error:
+        raise InputError("the decoder crashed or took too long") from error
+    if kind != _FINE:
+        raise InputError(answer.decode("utf-8", "replace"))
+    return answer
+
+
+def _send(pipe: IO[bytes], data: bytes) -> None:
+    pipe.write(len(data).to_bytes(_LENGTH, "little"))
+    pipe.write(data)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> bytes:
+    """What `_send` sent; raises EOFError where the other side is gone."""
+    size = _exactly(pipe, _LENGTH)
+    return _exactly(pipe, int.from_bytes(size, "little"))
+
+
+def _exactly(pipe: IO[bytes], count: int) -> bytes:
+    data = pipe.read(count)
+    if len(data) != count:
+        raise EOFError
+    return data
+
+
+def _decode_here(data: bytes) -> bytes:
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    signed = dataset.PixelRepresentation == 1
+    dtype = np.dtype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
+    decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
+    frames = decoder.iter_array(dataset, raw=True, decoding_plugin="gdcm")
+    return b"".join(values.astype(dtype).tobytes() for values, _ in frames)
+
+
+def _limit_this_process() -> None:
+    """Bounds its memory, and keeps a crash from leaving a patient's data in a core file."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (_CHILD_BYTES, _CHILD_BYTES))
+
+
+def _serve() -> None:
+    """Answers until the other side closes the pipe."""
+    _limit_this_process()
+    while True:
+        try:
+            data = _receive(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            kind, answer = _FINE, _decode_here(data)
+        except Exception as error:  # pydicom and GDCM have no common class
+            reason = str(error).partition("\n")[0][:200] or type(error).__name__
+            kind, answer = _FAILED, reason.encode()
+        sys.stdout.buffer.write(kind)
+        _send(sys.stdout.buffer, answer)
+
+
+if __name__ == "__main__":
+    _serve()
