@@ -153,7 +153,8 @@ def _serve() -> None:
         try:
             kind, answer = _FINE, _decode_here(data)
         except Exception as error:  # pydicom and GDCM have no common class
-            reason = str(error).partition("\n")[0][:200] or type(error).__name__
+            # pydicom gives the reason of each plug-in in a line of its own, after one without any.
+            reason = str(error).strip().rpartition("\n")[2].strip()[:200] or type(error).__name__
             kind, answer = _FAILED, reason.encode()
         sys.stdout.buffer.write(kind)
         _send(sys.stdout.buffer, answer)

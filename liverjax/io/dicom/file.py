@@ -25,7 +25,7 @@ from liverjax.io.tree import File
 # A volume of 1024 slices of 512 x 512 in one file has half of it.
 MAX_BYTES = 1 << 30
 # What is no DICOM file is not read in full to see that, if it is larger than most slices are.
-_HEAD_FIRST = 4 << 20
+_HEAD_FIRST = 1 << 20
 _CT_CLASSES = {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
 _MARK = slice(128, 132)
 _SUFFIXES = {".dcm", ".dicom", ".ima"}

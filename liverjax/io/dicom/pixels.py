@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import get_decoder
 
 from liverjax.errors import InputError
-from liverjax.io.dicom.codestream import frame_size
+from liverjax.io.dicom.codestream import read_head
 from liverjax.io.dicom.decoder import decode
 from liverjax.io.dicom.file import DicomFile
 from liverjax.io.dicom.tags import integer, text
@@ -28,7 +28,6 @@ _NATIVE = {
 }
 _JPEG = {
     uid.JPEGBaseline8Bit,
-    uid.JPEGExtended12Bit,
     uid.JPEGLossless,
     uid.JPEGLosslessSV1,
     uid.JPEGLSLossless,
@@ -175,11 +174,18 @@ def _compressed(image: DicomFile, form: PixelFormat) -> Frames:
 
 def _check_size(fragment: bytes, image: DicomFile, form: PixelFormat) -> None:
     """Refuses a codestream of another size than the file's, before a decoder makes room for it."""
-    found, expected = frame_size(fragment), (*form.shape, 1)
-    if found != expected:
+    found = read_head(fragment)
+    if found is None or found[:3] != (*form.shape, 1):
+        size = "none" if found is None else f"{found.rows} x {found.columns} in {found.samples}"
         raise InputError(
-            f"{image.path}: PixelData: expected a frame of {expected[0]} x {expected[1]} pixels in "
-            f"one sample, found {found or 'none'} in the {image.syntax.name} codestream"
+            f"{image.path}: PixelData: expected a frame of {form.shape[0]} x {form.shape[1]} "
+            f"pixels in one sample, found {size} in the {image.syntax.name} codestream"
+        )
+    # Of what GDCM was seen to end a process on, all was here.
+    if not 2 <= found.bits <= form.allocated:
+        raise InputError(
+            f"{image.path}: PixelData: expected samples of at most {form.allocated} bits as in "
+            f"BitsAllocated, found {found.bits} in the {image.syntax.name} codestream"
         )
 
 

@@ -10,7 +10,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from liverjax.errors import InputError
 from liverjax.io.ct import read_ct
 from liverjax.io.dicom import decoder
-from liverjax.io.dicom.codestream import frame_size
+from liverjax.io.dicom.codestream import read_head
 from tests.io.dicom.compressed import GDCM_SYNTAXES, SYNTAXES, compressed
 from tests.io.dicom.files import edited, example_hu, series_files, write_files
 
@@ -59,14 +59,22 @@ def test_a_damaged_stream_is_an_error(tmp_path, syntax):
 @pytest.mark.parametrize("syntax", GDCM_SYNTAXES)
 def test_a_stream_of_another_size_is_refused_before_it_is_decoded(tmp_path, syntax):
     data = edited(compressed(FILES["image_0"], syntax), Rows=24, Columns=16)
-    with pytest.raises(InputError, match=r"PixelData: expected a frame of 24 x 16 .*\(16, 24, 1\)"):
+    with pytest.raises(InputError, match=r"PixelData: expected a frame of 24 x 16 .* 16 x 24 in 1"):
+        read_ct(write_files(tmp_path / "in", {"image_0": data}))
+
+
+def test_samples_of_more_bits_than_there_is_room_for_are_refused(tmp_path):
+    data = compressed(FILES["image_0"], "JPEG-LS")
+    marker = data.index(b"\xff\xf7")
+    data = data[: marker + 4] + bytes([32]) + data[marker + 5 :]
+    with pytest.raises(InputError, match=r"samples of at most 16 bits .* found 32 in the JPEG-LS"):
         read_ct(write_files(tmp_path / "in", {"image_0": data}))
 
 
 def test_what_is_no_stream_has_no_size():
-    assert frame_size(b"") is None
-    assert frame_size(b"\xff\xd8\xff\xe0\x00\x02") is None
-    assert frame_size(b"\xff\x4f\xff\x51" + bytes(8)) is None
+    assert read_head(b"") is None
+    assert read_head(b"\xff\xd8\xff\xe0\x00\x02") is None
+    assert read_head(b"\xff\x4f\xff\x51" + bytes(8)) is None
 
 
 def test_a_lost_decoder_is_an_error_and_the_next_file_is_decoded(tmp_path, monkeypatch):
