@@ -124,7 +124,9 @@ def _enhanced(image: DicomFile, form: PixelFormat, pixels: Frames) -> Iterator[S
             f"NumberOfFrames, found {len(groups)}"
         )
     shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
-    stacks = {text(item, "StackID") for group in groups for item in _macros([group])}
+    stacks = {
+        text(item, "StackID") for g in groups for item in _macros([g]) if has(item, "StackID")
+    }
     if len(stacks) > 1:
         raise InputError(f"{path}: StackID: expected one stack of frames, found {len(stacks)}")
     padding = _padding(dataset, form, path)

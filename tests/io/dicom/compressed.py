@@ -1,34 +1,51 @@
 """DICOM files in other transfer syntaxes, encoded by GDCM or pydicom, for tests."""
 
 import io
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
-import gdcm
 import pydicom
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, JPEGLSLossless, RLELossless
 
 # By GDCM's name.
 GDCM_SYNTAXES = {
-    "JPEG lossless": gdcm.TransferSyntax.JPEGLosslessProcess14_1,
-    "JPEG lossless, any predictor": gdcm.TransferSyntax.JPEGLosslessProcess14,
-    "JPEG-LS": gdcm.TransferSyntax.JPEGLSLossless,
-    "JPEG 2000": gdcm.TransferSyntax.JPEG2000Lossless,
+    "JPEG lossless": "JPEGLosslessProcess14_1",
+    "JPEG lossless, any predictor": "JPEGLosslessProcess14",
+    "JPEG 2000": "JPEG2000Lossless",
 }
-SYNTAXES = (*GDCM_SYNTAXES, "RLE", "deflated")
+_PROGRAM = """
+import sys, gdcm
+source, target, syntax = sys.argv[1:]
+reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+reader.SetFileName(source)
+assert reader.Read()
+change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
+change.SetInput(reader.GetImage())
+assert change.Change()
+writer.SetFileName(target)
+writer.SetFile(reader.GetFile())
+writer.SetImage(change.GetOutput())
+assert writer.Write()
+"""
+_PYDICOM_SYNTAXES = {"JPEG-LS": (JPEGLSLossless, "pyjpegls"), "RLE": (RLELossless, "pydicom")}
+STREAMS = (*GDCM_SYNTAXES, "JPEG-LS")
+SYNTAXES = (*STREAMS, "RLE", "deflated")
 
 
 def compressed(data: bytes, syntax: str) -> bytes:
     """An uncompressed DICOM file in another of `SYNTAXES`, without loss."""
     if syntax in GDCM_SYNTAXES:
         return _by_gdcm(data, GDCM_SYNTAXES[syntax])
+    if syntax == "deflated":
+        return deflated(data)
     dataset = pydicom.dcmread(io.BytesIO(data))
-    if syntax == "RLE":
-        dataset.compress(RLELossless, encoding_plugin="pydicom")
-        buffer = io.BytesIO()
-        dataset.save_as(buffer)
-        return buffer.getvalue()
-    return deflated(data)
+    uid, plugin = _PYDICOM_SYNTAXES[syntax]
+    dataset.compress(uid, encoding_plugin=plugin, generate_instance_uid=False)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
 
 
 def deflated(data: bytes) -> bytes:
@@ -40,20 +57,12 @@ def deflated(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _by_gdcm(data: bytes, syntax: int) -> bytes:
+def _by_gdcm(data: bytes, syntax: str) -> bytes:
+    """By a process of its own: GDCM's Python objects are not safe from the garbage collector."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "source"), Path(folder, "target")
         source.write_bytes(data)
-        reader = gdcm.ImageReader()
-        reader.SetFileName(str(source))
-        assert reader.Read()
-        change = gdcm.ImageChangeTransferSyntax()
-        change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
-        change.SetInput(reader.GetImage())
-        assert change.Change()
-        writer = gdcm.ImageWriter()
-        writer.SetFileName(str(target))
-        writer.SetFile(reader.GetFile())
-        writer.SetImage(change.GetOutput())
-        assert writer.Write()
+        subprocess.run(
+            [sys.executable, "-c", _PROGRAM, str(source), str(target), syntax], check=True
+        )
         return target.read_bytes()

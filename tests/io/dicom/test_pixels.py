@@ -11,7 +11,7 @@ from liverjax.errors import InputError
 from liverjax.io.ct import read_ct
 from liverjax.io.dicom import decoder
 from liverjax.io.dicom.codestream import read_head
-from tests.io.dicom.compressed import GDCM_SYNTAXES, SYNTAXES, compressed
+from tests.io.dicom.compressed import STREAMS, SYNTAXES, compressed
 from tests.io.dicom.files import edited, example_hu, series_files, write_files
 
 HU = example_hu(shape=(3, 16, 24))
@@ -48,7 +48,7 @@ def test_compression_of_twelve_unsigned_bits(tmp_path, syntax):
     np.testing.assert_array_equal(volume.hu, stored.astype(np.int16) - 1024)
 
 
-@pytest.mark.parametrize("syntax", GDCM_SYNTAXES)
+@pytest.mark.parametrize("syntax", STREAMS)
 def test_a_damaged_stream_is_an_error(tmp_path, syntax):
     data = compressed(FILES["image_0"], syntax)
     cut = with_stream(data, lambda stream: stream[: len(stream) // 4])
@@ -56,7 +56,7 @@ def test_a_damaged_stream_is_an_error(tmp_path, syntax):
         read_ct(write_files(tmp_path / "in", FILES | {"image_0": cut}))
 
 
-@pytest.mark.parametrize("syntax", GDCM_SYNTAXES)
+@pytest.mark.parametrize("syntax", STREAMS)
 def test_a_stream_of_another_size_is_refused_before_it_is_decoded(tmp_path, syntax):
     data = edited(compressed(FILES["image_0"], syntax), Rows=24, Columns=16)
     with pytest.raises(InputError, match=r"PixelData: expected a frame of 24 x 16 .* 16 x 24 in 1"):
