@@ -26,6 +26,8 @@ from liverjax.io.tree import File
 MAX_BYTES = 1 << 30
 # What is no DICOM file is not read in full to see that, if it is larger than most slices are.
 _HEAD_FIRST = 1 << 20
+# A slice and its tags; those who inflate a volume of zeros have something else in mind.
+MAX_INFLATED = 1 << 28
 _CT_CLASSES = {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
 _MARK = slice(128, 132)
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
@@ -61,6 +63,8 @@ class DicomFile(NamedTuple):
     def native_pixels(self) -> memoryview:
         """The value of PixelData where it is stored uncompressed; empty where there is none."""
         head = self.data[self.start : self.start + 12]
+        # In the implicit syntax the length stands in the place of the type; being even, it cannot
+        # look like one.
         if head[:4] != _PIXELS:
             return memoryview(b"")
         first, size = (12, head[8:12]) if head[4:6] in _LONG else (8, head[4:8])
@@ -91,14 +95,12 @@ def read_dicom(file: File) -> DicomFile | None:
         storage_class = text(meta, "MediaStorageSOPClassUID") or text(dataset, "SOPClassUID")
         if not storage_class:
             raise InputError(f"{file.path}: SOPClassUID: missing; the file may be cut short")
-        return DicomFile(
-            file.path,
-            dataset,
-            storage_class,
-            UID(text(meta, "TransferSyntaxUID")),
-            data,
-            opened.tell(),
-        )
+        syntax = UID(text(meta, "TransferSyntaxUID"))
+        image = DicomFile(file.path, dataset, storage_class, syntax, data, opened.tell())
+        # What was cut off before that may have lost all that tells which series it is of.
+        if image.is_ct and data[image.start : image.start + 4] != _PIXELS:
+            raise InputError(f"{file.path}: PixelData: missing; the file may be cut short")
+        return image
     except InputError:
         raise
     except Exception as error:  # pydicom has no common class of what damaged files raise
@@ -111,8 +113,8 @@ def _check_other(path: PurePosixPath, data: bytes) -> None:
     suffix = path.suffix.lower()
     # The preamble is empty in nearly every file; names without a suffix, and those with a number
     # after the last point, such as a UID or 1.4_image_12, are usual for slices.
-    cut = (not suffix or suffix[1:2].isdigit()) and not any(data[: _MARK.stop])
-    if suffix in _SUFFIXES or cut:
+    cut = not any(data[: _MARK.start]) and b"DICM".startswith(data[_MARK].rstrip(b"\0"))
+    if suffix in _SUFFIXES or (cut and (not suffix or suffix[1:2].isdigit())):
         raise InputError(
             f"{path}: not a DICOM file: expected DICM after 128 bytes, found {data[_MARK]!r} in "
             f"{len(data)} bytes"
@@ -129,9 +131,9 @@ def _inflate(data: bytes, path: PurePosixPath) -> bytes:
     start = opened.tell()
     # pydicom would inflate without a limit.
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    body = stream.decompress(data[start:], MAX_BYTES)
-    if len(body) == MAX_BYTES and not stream.eof:
-        raise InputError(f"{path}: expected at most {MAX_BYTES} bytes when inflated, found more")
+    body = stream.decompress(data[start:], MAX_INFLATED)
+    if len(body) == MAX_INFLATED and not stream.eof:
+        raise InputError(f"{path}: expected at most {MAX_INFLATED} bytes when inflated, found more")
     if not stream.eof:
         raise InputError(f"{path}: its deflated data set ends early; the file may be cut short")
     deflated = DeflatedExplicitVRLittleEndian.encode()

@@ -1,5 +1,6 @@
 """Which series lie among some files, and which of them is the CT that is meant."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -11,6 +12,9 @@ from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
 from liverjax.io.dicom.tags import has, integer, text
 from liverjax.io.tree import File
+from liverjax.wording import counted
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class SeriesInfo(NamedTuple):
@@ -44,17 +48,29 @@ class FoundSeries(NamedTuple):
     images: list[DicomFile]
 
 
-def find_series(files: Iterable[File]) -> list[FoundSeries]:
+def find_series(
+    files: Iterable[File], damaged: list[InputError] | None = None
+) -> list[FoundSeries]:
     """All DICOM series among `files`, CT or not.
 
     Of several CT series no pixels are kept, as they may be a whole archive.
+
+    Args:
+        files: of the series, and any others.
+        damaged: where given, what is wrong with damaged files is added to it, not raised.
 
     Raises:
         InputError: a damaged DICOM file; names it.
     """
     found: dict[tuple[str, bool], FoundSeries] = {}
     for file in files:
-        image = read_dicom(file)
+        try:
+            image = read_dicom(file)
+        except InputError as error:
+            if damaged is None:
+                raise
+            damaged.append(error)
+            continue
         if image is None:
             continue
         key = text(image.dataset, "SeriesInstanceUID"), image.is_ct
@@ -117,6 +133,8 @@ def choose_series(found: Sequence[FoundSeries], where: str, series_uid: str | No
             f"{where}: expected one CT series with most slices, found several with "
             f"{first.info.slices}; give the folder of one, or --series_uid:\n{every}"
         )
+    others = counted(len(candidates) - 1, "other CT series", "other CT series")
+    _LOGGER.info("reading %s; beside it %s", describe_series(first.info), others)
     return first
 
 

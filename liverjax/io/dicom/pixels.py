@@ -1,6 +1,7 @@
 """Stored values of a DICOM image, whatever transfer syntax they are in."""
 
 import contextlib
+import functools
 import io
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from liverjax.io.dicom.decoder import decode
 from liverjax.io.dicom.file import DicomFile
 from liverjax.io.dicom.tags import integer, text
 from liverjax.io.failures import cause, silence
+from liverjax.volume import MAX_VOXELS
 
 # No CT has more, and what a file claims is compared before memory is asked for.
 MAX_SIDE = 4096
@@ -84,6 +86,11 @@ def read_format(image: DicomFile) -> PixelFormat:
     frames = integer(dataset, "NumberOfFrames", path, default=1)
     if not 0 < frames <= MAX_FRAMES:
         raise InputError(f"{path}: NumberOfFrames: expected 1 to {MAX_FRAMES}, found {frames}")
+    if frames * shape[0] * shape[1] > MAX_VOXELS:
+        raise InputError(
+            f"{path}: NumberOfFrames: expected at most {MAX_VOXELS} pixels in all, found "
+            f"{frames} x {shape[0]} x {shape[1]}"
+        )
     allocated = integer(dataset, "BitsAllocated", path)
     if allocated not in (8, 16):
         raise InputError(f"{path}: BitsAllocated: expected 8 or 16, found {allocated}")
@@ -103,8 +110,8 @@ def open_pixels(image: DicomFile, form: PixelFormat) -> Frames:
     Bits beside the stored ones are cleared (PS3.5 section 8.1.1).
 
     Raises:
-        InputError: at once or by the function returned: pixels are missing, cut short, damaged
-            or of another size than the file says.
+        InputError: uncompressed pixels are missing or cut short. Of compressed ones that is said
+            by the function returned.
     """
     if image.syntax in _NATIVE:
         return _native(image, form)
@@ -145,6 +152,19 @@ def _clear(values: np.ndarray, form: PixelFormat) -> np.ndarray:
 
 
 def _compressed(image: DicomFile, form: PixelFormat) -> Frames:
+    # The frames of one file are decoded together, and kept where there will be more questions.
+    frames: Callable[[], np.ndarray] = functools.partial(_decode, image, form)
+    if form.frames > 1:
+        frames = functools.cache(frames)
+
+    def frame(index: int) -> np.ndarray:
+        return _clear(frames()[index], form)
+
+    return frame
+
+
+def _decode(image: DicomFile, form: PixelFormat) -> np.ndarray:
+    """All frames [N, H, W] of a compressed file."""
     with _refusing(image):
         dataset = pydicom.dcmread(io.BytesIO(image.data))
         if "PixelData" not in dataset:
@@ -164,12 +184,7 @@ def _compressed(image: DicomFile, form: PixelFormat) -> Frames:
             decoder = get_decoder(image.syntax)
             frames = decoder.iter_array(dataset, raw=True, decoding_plugin="pydicom")
             decoded = b"".join(values.astype(form.dtype).tobytes() for values, _ in frames)
-        values = np.frombuffer(decoded, form.dtype).reshape(form.frames, *form.shape)
-
-    def frame(index: int) -> np.ndarray:
-        return _clear(values[index], form)
-
-    return frame
+        return np.frombuffer(decoded, form.dtype).reshape(form.frames, *form.shape)
 
 
 def _check_size(fragment: bytes, image: DicomFile, form: PixelFormat) -> None:

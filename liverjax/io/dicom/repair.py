@@ -73,13 +73,18 @@ class _Plane(NamedTuple):
     hu: np.ndarray
 
 
-def repair(images: Sequence[DicomFile], where: str) -> Mended:
+def repair(images: Sequence[DicomFile], damaged: Sequence[InputError], where: str) -> Mended:
     """Reads the images of a series, and mends what can be.
+
+    Args:
+        images: of the series.
+        damaged: what is wrong with files that may have been of it.
+        where: what to call it on the terminal.
 
     Raises:
         InputError: what is wrong cannot be mended; names the file and the tag.
     """
-    planes, repairs = _readable(images)
+    planes, repairs = _readable(images, damaged)
     planes, dropped = _of_one_kind(planes)
     repairs += dropped
     planes, dropped = _without_copies(planes)
@@ -103,16 +108,26 @@ def repair(images: Sequence[DicomFile], where: str) -> Mended:
     )
 
 
-def _readable(images: Sequence[DicomFile]) -> tuple[list[_Plane], list[Repair]]:
+def _readable(
+    images: Sequence[DicomFile], damaged: Sequence[InputError]
+) -> tuple[list[_Plane], list[Repair]]:
     """The planes that can be read; what cannot is left out, if it is little."""
+    slices: list[Slice] = []
     planes: list[_Plane] = []
-    errors: list[InputError] = []
+    errors = list(damaged)
     for image in images:
         try:
-            planes += [_Plane(item, to_hu(item)) for item in read_slices(image)]
+            slices += read_slices(image)
         except InputError as error:
             errors.append(error)
-    if errors and len(errors) > _MOST_LOST * len(images):
+    if slices:
+        check_voxels(len(slices), slices[0])  # before anything is decoded
+    for item in slices:
+        try:
+            planes.append(_Plane(item, to_hu(item)))
+        except InputError as error:
+            errors.append(error)
+    if errors and len(errors) > _MOST_LOST * (len(planes) + len(errors)):
         raise errors[0]
     return planes, _repair("left out {}, which cannot be read", [str(error) for error in errors])
 

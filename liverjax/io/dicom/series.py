@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
 from liverjax.io.dicom.listing import FoundSeries, choose_series, find_series
 from liverjax.io.dicom.repair import Repair, repair
@@ -54,10 +55,14 @@ def read_files(
             that differ in size or orientation, share a position, are unevenly spaced or shifted
             sideways. Names the file and the tag.
     """
-    chosen = choose_series(find_series(files), where, series_uid)
+    damaged: list[InputError] = []
+    found = find_series(files, damaged if lenient else None)
+    if damaged and not found:
+        raise damaged[0]
+    chosen = choose_series(found, where, series_uid)
     images = chosen.images or _read_again(chosen)
     if lenient:
-        return _repaired(images, where)
+        return _repaired(images, damaged, where)
     slices = order([item for image in images for item in read_slices(image)])
     step = slice_step(slices)
     check_voxels(len(slices), slices[0])
@@ -73,8 +78,8 @@ def _read_again(chosen: FoundSeries) -> list[DicomFile]:
     return [image for file in chosen.files if (image := read_dicom(file)) is not None]
 
 
-def _repaired(images: list[DicomFile], where: str) -> Series:
-    mended = repair(images, where)
+def _repaired(images: list[DicomFile], damaged: list[InputError], where: str) -> Series:
+    mended = repair(images, damaged, where)
     return _series(
         mended.hu, mended.origin, mended.step, mended.slices, mended.places, mended.repairs
     )

@@ -106,7 +106,7 @@ def test_a_decoder_that_hangs_is_ended(tmp_path, monkeypatch):
 
 
 def test_a_deflated_bomb_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("liverjax.io.dicom.file.MAX_BYTES", 5000)
+    monkeypatch.setattr("liverjax.io.dicom.file.MAX_INFLATED", 5000)
     files = {
         "image_0": compressed(series_files(np.zeros((1, 64, 64), np.int16))["image_0"], "deflated")
     }

@@ -102,7 +102,7 @@ def test_wrong_content_under_a_dicom_name_is_refused():
         ({"RescaleIntercept": None}, "RescaleIntercept: expected 1 numbers, missing"),
         ({"PixelData": bytes(SIZE - 2)}, f"PixelData: expected {SIZE} bytes .* found {SIZE - 2}"),
         ({"PixelData": bytes(SIZE + 2)}, f"PixelData: expected {SIZE} bytes .* found {SIZE + 2}"),
-        ({"PixelData": None}, f"PixelData: expected {SIZE} bytes .* found 0"),
+        ({"PixelData": None}, "PixelData: missing"),
         ({"Rows": None}, "Rows: expected an integer"),
         ({"NumberOfFrames": 3}, f"PixelData: expected {3 * SIZE} bytes .* found {SIZE}"),
         (
