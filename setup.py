@@ -28,7 +28,16 @@ setup(
     ],
     python_requires=">=3.11",
     packages=find_packages(include=["liverjax", "liverjax.*"]),
-    package_data={"": ["py.typed", "README.md", "TAGS.txt", "CITATIONS.bib"]},
+    package_data={
+        "": ["py.typed", "README.md", "TAGS.txt", "CITATIONS.bib"],
+        "liverjax.reporting": ["assets/*", "report.schema.json"],
+    },
+    entry_points={
+        "console_scripts": [
+            "liverjax-predict=liverjax.commands.predict:run",
+            "liverjax-score=liverjax.commands.score:run",
+        ]
+    },
     install_requires=[
         "absl-py>=2.1",
         "connected-components-3d>=3.22",
@@ -61,11 +70,14 @@ setup(
         "notebook": ["jupyterlab>=4.2"],
         "test": [
             "dill>=0.3.8",  # for tensorflow_datasets.testing, which does not declare it
+            "hypothesis>=6.100",
             "ipykernel>=6.29",
+            "jsonschema>=4.21",
             "mypy>=2.0",
             "nbclient>=0.10",
             "nbformat>=5.10",
             "opencv-python-headless>=4.9",
+            "playwright>=1.49",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
