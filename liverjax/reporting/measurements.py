@@ -4,9 +4,11 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from scipy import ndimage, spatial
+from scipy import ndimage
 
 from liverjax.components import label_components
+from liverjax.labels import Label
+from liverjax.reporting.diameters import longest_diameter, perpendicular_diameter
 from liverjax.volume import (
     Geometry,
     Segmentation,
@@ -15,8 +17,6 @@ from liverjax.volume import (
     check_same_grid,
     to_canonical,
 )
-
-_MIDDLE_OF_EDGES = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, -0.5], [0.0, 0.5]])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +27,13 @@ class Tumor:
         voxels: its size, known whatever the spacing.
         volume_ml: None where the voxel size is not known.
         longest_axial_diameter_mm: the largest distance between two of its points in one axial
-            slice, see `_longest_diameter`; None where the voxel size is not known.
+            slice, see `diameters.longest_diameter`; None where the voxel size is not known.
+        perpendicular_diameter_mm: the largest one at right angles to it in the same slice, see
+            `diameters.perpendicular_diameter`; None where the voxel size is not known.
         slice_index: the axial slice of that diameter, counted from 0 at the feet. Where the
             voxel size is not known, the slice in which the tumour is longest in pixels.
+        center_voxel: centroid as (slice, row, column), counted from 0 at the feet, the front and
+            the right side, whatever the order in which the CT is stored.
         center_lps_mm: centroid in patient coordinates (to the left, back and head); None where
             the voxel size is not known.
         mean_hu: None where no CT was given.
@@ -38,7 +42,9 @@ class Tumor:
     voxels: int
     volume_ml: float | None
     longest_axial_diameter_mm: float | None
+    perpendicular_diameter_mm: float | None
     slice_index: int
+    center_voxel: tuple[float, float, float]
     center_lps_mm: tuple[float, float, float] | None
     mean_hu: float | None
 
@@ -51,6 +57,8 @@ class Measurements:
         liver_voxels, tumor_voxels: counts, known whatever the spacing.
         liver_ml, tumor_ml: volumes; None where the voxel size is not known.
         tumor_burden: tumour over liver with tumours, 0 to 1; None where there is no liver.
+        liver_mean_hu: of the liver without its tumours; None where no CT was given, or where
+            there is no such liver.
         tumors: the largest first.
     """
 
@@ -59,11 +67,12 @@ class Measurements:
     liver_ml: float | None
     tumor_ml: float | None
     tumor_burden: float | None
+    liver_mean_hu: float | None
     tumors: tuple[Tumor, ...]
 
 
 def measure(segmentation: Segmentation, volume: Volume | None = None) -> Measurements:
-    """Measures a segmentation; the CT it belongs to adds the tumours' mean HU.
+    """Measures a segmentation; the CT it belongs to adds mean HU.
 
     Raises:
         InputError: the CT and the segmentation lie on different grids.
@@ -80,6 +89,7 @@ def measure(segmentation: Segmentation, volume: Volume | None = None) -> Measure
         liver_ml=None if voxel_ml is None else liver_voxels * voxel_ml,
         tumor_ml=None if voxel_ml is None else tumor_voxels * voxel_ml,
         tumor_burden=tumor_voxels / liver_voxels if liver_voxels else None,
+        liver_mean_hu=_mean(volume, segmentation.labels == Label.LIVER),
         tumors=_measure_tumors(segmentation, volume),
     )
 
@@ -87,6 +97,13 @@ def measure(segmentation: Segmentation, volume: Volume | None = None) -> Measure
 def to_json(measurements: Measurements) -> dict[str, Any]:
     """The figures as plain numbers, lists and dicts; what is not known is None."""
     return dataclasses.asdict(measurements)
+
+
+def _mean(volume: Volume | None, mask: np.ndarray) -> float | None:
+    """Mean HU where `mask` is true; None without a CT or anything to average."""
+    if volume is None or not mask.any():
+        return None
+    return float(volume.hu[mask].mean(dtype=np.float64))
 
 
 def _measure_tumors(segmentation: Segmentation, volume: Volume | None) -> tuple[Tumor, ...]:
@@ -116,38 +133,22 @@ def _measure_tumor(
         hu: the box of the CT.
     """
     voxels = int(np.count_nonzero(mask))
-    diameters = [_longest_diameter(plane, geometry.affine[:3, 1:3]) for plane in mask]
+    steps = geometry.affine[:3, 1:3]
+    diameters = [longest_diameter(plane, steps) for plane in mask]
     longest = int(np.argmax(diameters))
     centroid = corner + np.argwhere(mask).mean(axis=0)
+    d, h, w = centroid.tolist()
     x, y, z = (geometry.affine[:3, :3] @ centroid + geometry.affine[:3, 3]).tolist()
     voxel_ml = geometry.voxel_ml
     return Tumor(
         voxels=voxels,
         volume_ml=None if voxel_ml is None else voxels * voxel_ml,
         longest_axial_diameter_mm=diameters[longest] if geometry.spacing_known else None,
+        perpendicular_diameter_mm=(
+            perpendicular_diameter(mask[longest], steps) if geometry.spacing_known else None
+        ),
         slice_index=int(corner[0]) + longest,
+        center_voxel=(d, h, w),
         center_lps_mm=(x, y, z) if geometry.spacing_known else None,
         mean_hu=None if hu is None else float(hu[mask].mean(dtype=np.float64)),
     )
-
-
-def _longest_diameter(plane: np.ndarray, steps: np.ndarray) -> float:
-    """Largest distance in mm between two points of a boolean mask [h, w]; 0 for an empty one.
-
-    Each pixel counts with the middles of its four edges, so that n pixels in a row are n pixels
-    long, and a single one is as long as its longer side.
-
-    Args:
-        plane: the mask.
-        steps: float [3, 2], mm in the patient per step down and per step to the right.
-    """
-    rows = np.flatnonzero(plane.any(axis=1))
-    if rows.size == 0:
-        return 0.0
-    # Only the ends of each row can lie on the convex hull, where the farthest points are.
-    first = plane[rows].argmax(axis=1)
-    last = plane.shape[1] - 1 - plane[rows, ::-1].argmax(axis=1)
-    ends = np.concatenate([np.stack([rows, first], 1), np.stack([rows, last], 1)])
-    points = (ends[:, None, :] + _MIDDLE_OF_EDGES).reshape(-1, 2)
-    corners = points[spatial.ConvexHull(points).vertices]
-    return float(spatial.distance.pdist(corners @ steps.T).max())

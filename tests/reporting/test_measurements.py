@@ -1,9 +1,13 @@
+import itertools
 import json
 
 import numpy as np
 import pytest
+from contourpy import contour_generator
 from nibabel import orientations
+from scipy import ndimage, spatial
 
+from liverjax.components import label_components
 from liverjax.errors import InputError
 from liverjax.reporting.measurements import measure, to_json
 from liverjax.volume import Geometry, Segmentation, Volume, canonical_geometry, to_canonical
@@ -53,6 +57,7 @@ def test_center_in_patient_coordinates():
     # Voxel (3, 15, 21): columns go left, rows back, slices up.
     expected = (-20 + 21 * 0.8, 10 + 15 * 0.5, 100 + 3 * 3.0)
     assert tumor.center_lps_mm == pytest.approx(expected)
+    assert tumor.center_voxel == pytest.approx((3, 15, 21))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,99 @@ def test_slice_of_the_longest_diameter():
     assert tumor.longest_axial_diameter_mm == pytest.approx(6 * 0.8)
 
 
+@pytest.mark.parametrize(
+    ("tumor", "expected"),
+    [
+        (np.s_[2, 10, 10], 0.5),  # the longer side is the longest diameter
+        (np.s_[2, 10, 10:20], 0.5),
+        (np.s_[2, 10:30, 10], 0.8),
+    ],
+)
+def test_perpendicular_of_lines(tumor, expected):
+    assert only_tumor(labels(tumor)).perpendicular_diameter_mm == pytest.approx(expected)
+
+
+def test_perpendicular_lies_in_the_slice_of_the_longest_diameter():
+    array = labels(np.s_[2, 20, 10:30], np.s_[3, 15:25, 18:21])
+    tumor = only_tumor(array)
+    assert tumor.slice_index == 2
+    assert tumor.perpendicular_diameter_mm == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("turn", [0, 20, 45, 70, 90, 155])
+def test_diameters_of_an_ellipse(turn):
+    """Of 40 mm by 16 mm, in pixels of 0.5 mm by 0.8 mm: within a pixel."""
+    rows, columns = np.mgrid[:100, :70]
+    down, right = (rows - 50) * 0.5, (columns - 35) * 0.8
+    angle = np.deg2rad(turn)
+    along = right * np.cos(angle) + down * np.sin(angle)
+    across = down * np.cos(angle) - right * np.sin(angle)
+    array = (2 * ((along / 20) ** 2 + (across / 8) ** 2 <= 1)).astype(np.uint8)[None]
+    tumor = only_tumor(array)
+    assert tumor.longest_axial_diameter_mm == pytest.approx(40, abs=0.81)
+    assert tumor.perpendicular_diameter_mm == pytest.approx(16, abs=0.81)
+
+
+def test_diameters_do_not_depend_on_how_the_grid_lies_in_the_patient():
+    array = labels(np.s_[3, 10:22, 10:30], np.s_[3, 22:30, 14:17])
+    turn = spatial.transform.Rotation.from_euler("zyx", (20, -13, 8), degrees=True).as_matrix()
+    oblique = np.eye(4)
+    oblique[:3, :3] = turn @ GRID.affine[:3, :3]
+    one, other = only_tumor(array), only_tumor(array, Geometry(oblique))
+    assert other.longest_axial_diameter_mm == pytest.approx(one.longest_axial_diameter_mm)
+    assert other.perpendicular_diameter_mm == pytest.approx(one.perpendicular_diameter_mm)
+
+
+def test_perpendicular_is_a_line_of_the_tumour_not_its_extent():
+    """A bar with teeth that point to opposite sides at different places."""
+    array = labels(np.s_[3, 20, 6:44], np.s_[3, 21:30, 15], np.s_[3, 11:20, 30])
+    tumor = only_tumor(array, Geometry.from_axes((0.0, 0.0, 0.0), (3.0, 1.0, 1.0)))
+    assert tumor.longest_axial_diameter_mm == pytest.approx(38)
+    assert tumor.perpendicular_diameter_mm == pytest.approx(10)  # the extent is 19
+
+
+def test_perpendicular_of_a_square_runs_along_its_other_diagonal():
+    tumor = only_tumor(labels(np.s_[3, 10:20, 10:20]), Geometry.from_axes((0, 0, 0), (3, 1, 1)))
+    assert tumor.perpendicular_diameter_mm == pytest.approx(tumor.longest_axial_diameter_mm, 0.06)
+
+
+def test_perpendicular_spans_holes_and_pieces():
+    ring = labels(np.s_[3, 10:21, 8:33])
+    ring[3, 12:19, 10:31] = 1
+    solid = only_tumor(labels(np.s_[3, 10:21, 8:33]))
+    assert only_tumor(ring).perpendicular_diameter_mm == pytest.approx(
+        solid.perpendicular_diameter_mm
+    )
+
+
+def test_perpendicular_matches_dense_sampling(rng):
+    """Against lines across at many places, each cut with the outline that contours follow."""
+    array = np.zeros((1, 30, 40), np.uint8)
+    array[0, 8:22, 8:32] = 2 * (ndimage.gaussian_filter(rng.random((14, 24)), 2) > 0.49)
+    pieces = label_components(array == 2)
+    array[pieces != np.bincount(pieces[pieces > 0]).argmax()] = 0
+    mask = array[0] == 2
+    edges = np.array([[0.5, 0], [-0.5, 0], [0, 0.5], [0, -0.5]])
+    points = (np.argwhere(mask)[:, None] + edges).reshape(-1, 2) * (0.5, 0.8)
+    lengths = spatial.distance.cdist(points, points)
+    one, other = np.unravel_index(lengths.argmax(), lengths.shape)
+    along = (points[other] - points[one]) / lengths.max()
+    lines = contour_generator(z=mask.astype(float)).lines(0.5)
+    dense = np.concatenate(
+        [
+            a + (b - a) * np.linspace(0, 1, 60)[:, None]
+            for line in lines
+            for a, b in itertools.pairwise(line[:, ::-1] * (0.5, 0.8))
+        ]
+    )
+    place = np.round(dense @ along / 0.02).astype(int)
+    across = dense @ (-along[1], along[0])
+    widest = max(np.ptp(across[place == value]) for value in np.unique(place))
+    tumor = only_tumor(array)
+    assert tumor.longest_axial_diameter_mm == pytest.approx(lengths.max())
+    assert tumor.perpendicular_diameter_mm == pytest.approx(widest, abs=0.05)
+
+
 def test_mean_hu():
     array = labels(np.s_[2, 10, 10:12])
     hu = np.full(SHAPE, 900, np.int16)
@@ -102,6 +200,17 @@ def test_mean_hu():
     (tumor,) = measure(Segmentation(array, GRID), Volume(hu, GRID)).tumors
     assert tumor.mean_hu == 40.5
     assert only_tumor(array).mean_hu is None
+
+
+def test_mean_hu_of_the_liver_leaves_its_tumours_out():
+    array = labels(np.s_[2, 10, 10:12])
+    hu = np.full(SHAPE, 900, np.int16)
+    hu[array == 1] = 60
+    found = measure(Segmentation(array, GRID), Volume(hu, GRID))
+    assert found.liver_mean_hu == 60.0
+    assert measure(Segmentation(array, GRID)).liver_mean_hu is None
+    only = Segmentation(np.where(array == 2, 2, 0).astype(np.uint8), GRID)
+    assert measure(only, Volume(hu, GRID)).liver_mean_hu is None
 
 
 def test_figures_do_not_depend_on_the_orientation_of_the_array():
@@ -121,7 +230,9 @@ def test_figures_do_not_depend_on_the_orientation_of_the_array():
     for one, other in zip(found.tumors, expected.tumors, strict=True):
         assert one.slice_index == other.slice_index
         assert one.center_lps_mm == pytest.approx(other.center_lps_mm)
+        assert one.center_voxel == pytest.approx(other.center_voxel)
         assert one.longest_axial_diameter_mm == pytest.approx(other.longest_axial_diameter_mm)
+        assert one.perpendicular_diameter_mm == pytest.approx(other.perpendicular_diameter_mm)
         assert one.mean_hu == pytest.approx(other.mean_hu)
 
 
@@ -135,6 +246,8 @@ def test_unknown_spacing_gives_counts_and_ratios_only():
     assert (tumor.voxels, tumor.slice_index, tumor.mean_hu) == (400, 2, 0.0)
     assert tumor.volume_ml is None
     assert tumor.longest_axial_diameter_mm is None
+    assert tumor.perpendicular_diameter_mm is None
+    assert tumor.center_voxel == (2.5, 14.5, 19.5)
     assert tumor.center_lps_mm is None
 
 
@@ -163,7 +276,9 @@ def test_to_json_survives_json():
         "voxels",
         "volume_ml",
         "longest_axial_diameter_mm",
+        "perpendicular_diameter_mm",
         "slice_index",
+        "center_voxel",
         "center_lps_mm",
         "mean_hu",
     }
