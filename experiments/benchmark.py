@@ -7,12 +7,12 @@ from pathlib import Path
 
 from absl import flags
 
-from experiments import app
 from liverjax.benchmark import suite
 from liverjax.benchmark.machine import describe_machine, share_machine
 from liverjax.benchmark.report import format_comparison, write_json
 from liverjax.benchmark.settings import Settings, TorchMode
 from liverjax.choices import Precision
+from liverjax.commands import app
 
 _DEFAULT = Settings()
 _ONLY = flags.DEFINE_list("only", [], f"Some of {', '.join(suite.BENCHMARKS)}; else all.")

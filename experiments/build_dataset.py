@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from experiments import app
+from liverjax.commands import app
 from liverjax.workflows import build_dataset
 
 _DATASET = flags.DEFINE_enum("dataset", "ircadb", build_dataset.DATASETS, "What to build.")

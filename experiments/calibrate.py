@@ -5,8 +5,8 @@ python -m experiments.calibrate --liver=DIR --tumor=DIR
 
 from absl import flags
 
-from experiments import app
 from liverjax.choices import Stage
+from liverjax.commands import app
 from liverjax.inference.calibration import FILE_NAME
 from liverjax.inference.load import load_networks
 from liverjax.workflows.calibrate import calibrate

@@ -5,7 +5,7 @@ python -m experiments.compare --first=A/per_case.csv --second=B/per_case.csv
 
 from absl import flags
 
-from experiments import app
+from liverjax.commands import app
 from liverjax.evaluation.compare import compare
 from liverjax.evaluation.tables import read_per_case
 from liverjax.io.atomic import make_folder, write_json

@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
-from experiments import app
+from liverjax.commands import app
 from liverjax.errors import ConfigError
 from liverjax.reporting.score_tables import short_table
 from liverjax.reporting.table import plain_text

@@ -5,8 +5,8 @@ python -m experiments.evaluate --liver=DIR --tumor=DIR --output=DIR
 
 from absl import flags
 
-from experiments import app
 from liverjax.choices import Stage
+from liverjax.commands import app
 from liverjax.inference.load import load_networks
 from liverjax.reporting.score_tables import short_table
 from liverjax.reporting.table import plain_text

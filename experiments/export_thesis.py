@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from experiments import app
+from liverjax.commands import app
 from liverjax.workflows import export_thesis
 
 _MANUAL_DIR = flags.DEFINE_string(

@@ -9,8 +9,8 @@ alone, and nobody is by default.
 from absl import flags
 
 from configs import thesis_liver, thesis_tumor
-from experiments import app
 from liverjax.choices import ResizeFilter, Stage
+from liverjax.commands import app
 from liverjax.workflows import import_keras
 
 _H5 = flags.DEFINE_string("h5", None, "File that Keras wrote.", required=True)

@@ -9,7 +9,7 @@ from absl import flags
 from ml_collections import config_flags
 
 import configs
-from experiments import app
+from liverjax.commands import app
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes, read_volumes
 from liverjax.io.atomic import make_folder, write_json, write_text

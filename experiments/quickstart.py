@@ -6,7 +6,7 @@ python -m experiments.quickstart [--workdir=DIR] [--manual_dir=DIR]
 from absl import flags
 
 from configs import quickstart_liver, quickstart_tumor
-from experiments import app
+from liverjax.commands import app
 from liverjax.workflows import quickstart
 
 _WORKDIR = flags.DEFINE_string("workdir", "runs/quickstart", "Folder for everything written.")

@@ -3,42 +3,7 @@
 python -m experiments.score --predictions=DIR --references=DIR --output=DIR
 """
 
-from absl import flags
-
-from experiments import app
-from liverjax.reporting.score_tables import mean_table
-from liverjax.reporting.table import plain_text
-from liverjax.workflows.report import PAGE
-from liverjax.workflows.score import score
-
-_PREDICTIONS = flags.DEFINE_string(
-    "predictions", None, "Folder of NIfTI files: 0 background, 1 liver, 2 tumour.", required=True
-)
-_REFERENCES = flags.DEFINE_string(
-    "references", None, "Folder of NIfTI files of the same names.", required=True
-)
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for the report.", required=True)
-_IMAGES = flags.DEFINE_string("images", None, "Folder of the CTs, to draw slices on.")
-_SPACING_KNOWN = flags.DEFINE_bool(
-    "spacing_known",
-    None,
-    "Whether voxel sizes are real; by default not where they are exactly 1 mm and the grid lies at "
-    "the origin, or no unit is named.",
-)
-
-
-def main() -> None:
-    output = app.path(_OUTPUT)
-    _, summary = score(
-        app.path(_PREDICTIONS),
-        app.path(_REFERENCES),
-        output,
-        images=app.path(_IMAGES) if _IMAGES.value else None,
-        spacing_known=_SPACING_KNOWN.value,
-    )
-    print(plain_text(mean_table(summary)))
-    print(f"\n{output / PAGE}")
-
+from liverjax.commands.score import run
 
 if __name__ == "__main__":
-    app.run(main)
+    run()

@@ -6,7 +6,7 @@ python -m experiments.train --config=configs/liver_resunet.py --workdir=DIR
 from absl import flags
 from ml_collections import config_flags
 
-from experiments import app
+from liverjax.commands import app
 from liverjax.training.devices import join_processes
 from liverjax.workflows.train import train_prepared
 

@@ -79,7 +79,7 @@ class Checkpoints:
     @property
     def best_step(self) -> int | None:
         """Step with the highest score, else the newest; None where there is none yet."""
-        return _best(self._checkpointer.checkpoints)
+        return _best(self._checkpointer.checkpoints, self._folder)
 
     def save(self, step: int, saved: Saved, score: float | None) -> None:
         """Writes a checkpoint; returns when it is complete on disk.
@@ -200,7 +200,7 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
             if seal.is_sealed(folder / str(checkpoint.step))
         ]
     steps = [checkpoint.step for checkpoint in complete]
-    step = _best(complete) if step is None else step
+    step = _best(complete, folder) if step is None else step
     if step is None or step not in steps:
         wanted = "(any)" if step is None else step
         raise CheckpointError(f"{run}: expected checkpoint {wanted}, found {steps}")
@@ -237,7 +237,7 @@ def _reading(path: Path) -> Iterator[None]:
     Orbax has no common class for what damaged files raise.
     """
     try:
-        with silence():
+        with silence(), outlasting_threads():
             yield
     except Exception as error:
         raise CheckpointError(
@@ -255,10 +255,18 @@ def _score(metrics: Any) -> float:
     return metrics[_SCORE]
 
 
-def _best(checkpoints: Sequence[Any]) -> int | None:
+def _best(checkpoints: Sequence[Any], folder: Path) -> int | None:
+    """Step with the highest score, of equal ones the latest; those without one come last."""
+
     def rank(checkpoint: Any) -> tuple[float, int]:
-        score = _score(checkpoint.metrics) if checkpoint.metrics else -math.inf
-        return score, checkpoint.step
+        try:
+            score = float(_score(checkpoint.metrics)) if checkpoint.metrics else -math.inf
+        except (LookupError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{folder / str(checkpoint.step)}: {_SCORE}: expected a number, found "
+                f"{checkpoint.metrics!r:.80}; copy the run anew, or delete this checkpoint"
+            ) from error
+        return -math.inf if math.isnan(score) else score, checkpoint.step
 
     return max(checkpoints, key=rank).step if checkpoints else None
 

@@ -33,6 +33,8 @@ def from_dict(kind: type[T], values: Mapping[str, Any], where: str = "config") -
     Raises:
         ConfigError: an unknown field, or a value of another type; names the field.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where}: expected fields of {kind.__name__}, found {values!r:.80}")
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
@@ -47,8 +49,6 @@ def from_dict(kind: type[T], values: Mapping[str, Any], where: str = "config") -
 def _typed(hint: Any, value: Any, where: str) -> Any:
     """`value` from JSON as the type `hint` asks for: dataclass, enum, tuple or plain."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{where}: expected fields of {hint.__name__}, found {value!r}")
         return from_dict(hint, value, where)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         choices = [member.value for member in hint]

@@ -2,26 +2,138 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.commands import run
 from tests.conftest import ROOT
+from tests.io.dicom.files import below, box, edited, example_hu, series_files, write_files
+
+WRITTEN = ["preview.png", "report.html", "report.json", "segmentation.dcm", "segmentation.nii.gz"]
 
 
-def test_predict_reads_a_patient_archive_and_writes_three_files(small_run, tmp_path):
+def run_script(name, *flags):
+    """A console script that was installed beside this Python, run outside of the checkout."""
+    return subprocess.run(
+        [Path(sys.executable).with_name(name), *map(str, flags)],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def written(folder):
+    """Names of what lies in a folder, the lock aside."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+
+
+def test_predict_reads_a_patient_archive_and_writes_its_files(small_run, tmp_path):
     workdir, _ = small_run
-    result = run(
-        "predict",
+    output = tmp_path / "new" / "folder"
+    flags = [
         f"--input={workdir / 'archive' / '3Dircadb1.5.zip'}",
         f"--liver={workdir / 'liver'}",
         f"--tumor={workdir / 'tumor'}",
-        f"--output={tmp_path / 'new' / 'folder'}",
-    )
+        f"--output={output}",
+    ]
+    result = run("predict", *flags)
     assert result.returncode == 0, result.stderr
-    written = sorted(path.name for path in (tmp_path / "new" / "folder").iterdir())
-    assert written == ["preview.png", "report.json", "segmentation.nii.gz"]
-    assert json.loads((tmp_path / "new" / "folder" / "report.json").read_text())["liver_ml"] > 100
+    assert written(output) == WRITTEN
+    assert result.stdout.split() == [
+        str(output / name) for name in [*WRITTEN[:2], *WRITTEN[3:], WRITTEN[2]]
+    ]
+    assert json.loads((output / "report.json").read_text())["liver_ml"] > 100
+    before = (output / "report.json").stat().st_mtime_ns
+    again = run_script("liverjax-predict", *flags)
+    assert again.stdout.startswith("there already"), again.stderr
+    assert (output / "report.json").stat().st_mtime_ns == before
+
+
+def test_the_script_predicts_a_folder_of_patients(small_run, tmp_path):
+    workdir, _ = small_run
+    patients = tmp_path / "patients"
+    patients.mkdir()
+    for number in (4, 5):
+        shutil.copy(workdir / "archive" / f"3Dircadb1.{number}.zip", patients)
+    (patients / "3Dircadb1.6.zip").write_bytes(b"no archive")
+    result = run_script(
+        "liverjax-predict",
+        f"--input={patients}",
+        f"--liver={workdir / 'liver'}",
+        f"--tumor={workdir / 'tumor'}",
+        f"--output={tmp_path / 'out'}",
+        "--anonymize",
+        "--probabilities",
+        "--fractional",
+    )
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    failed, summary, output = result.stdout.splitlines()
+    assert failed.startswith("patients/3Dircadb1.6.zip: ")
+    assert summary == "2 CTs done, 0 skipped, 1 failed"
+    assert output == str(tmp_path / "out")
+    assert written(tmp_path / "out") == ["case001", "case002"]
+    extra = ["liver_probability.nii.gz", "segmentation_fractional.dcm", "tumor_probability.nii.gz"]
+    for name in ("case001", "case002"):
+        assert written(tmp_path / "out" / name) == sorted(WRITTEN + extra)
+
+
+def test_the_script_lists_series_without_networks(tmp_path):
+    thick = series_files(box(0, 9)[:5], "thick")
+    write_files(
+        tmp_path / "ct",
+        below("thin", series_files(example_hu(), "thick"))
+        | {
+            f"thick/{path}": edited(data, SeriesInstanceUID="2.25.9")
+            for path, data in thick.items()
+        },
+    )
+    listing = run_script(
+        "liverjax-predict",
+        "--list_series",
+        f"--input={tmp_path / 'x'}",
+        f"--input={tmp_path / 'ct'}",
+    )
+    assert listing.returncode == 1
+    assert f"error: {tmp_path / 'x'}: no such file or folder\n" in listing.stderr
+    first, second, thick_line, thin_line = listing.stdout.splitlines()
+    assert (first, second) == (f"{tmp_path / 'x'}:", f"{tmp_path / 'ct'}:")
+    assert thick_line.startswith("  ct/thick: CT, 5 slices")
+    assert thin_line.startswith("* ct/thin: CT, 12 slices, 1.6 x 0.75 x 0.5 mm")
+    assert "liver_04" not in listing.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "flags"),
+    [
+        ("liverjax-predict", ["--input", "--series_uid", "--[no]lenient", "--[no]anonymize"]),
+        ("liverjax-score", ["--predictions", "--references", "--output", "--images"]),
+    ],
+)
+def test_the_help_of_a_script_lists_its_flags(script, flags):
+    shown = run_script(script, "--help").stdout
+    assert f"{script} --" in shown
+    for flag in flags:
+        assert f"  {flag}:" in shown
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--series_uid=1.2", "--input=b"], "--series_uid: expected one CT as --input, found 2"),
+        (["--tumor=t", "--output=o"], "--liver: expected a folder"),
+        (["--input="], "--input: expected a path"),
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(flags, problem):
+    result = run_script("liverjax-predict", "--input=a", *flags)
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: {problem}")
 
 
 def test_an_error_is_one_line_that_names_the_file(small_run, tmp_path):

@@ -35,6 +35,7 @@ LAYERS = (
     "reporting",
     "benchmark",
     "workflows",
+    "commands",
 )
 # Pairs that the order alone would allow: training takes batches from anywhere, and a trained
 # network is used without what trained it.

@@ -56,7 +56,7 @@ def read_calibration(run: Path) -> Calibration | None:
         found: Any = json.loads(path.read_text(encoding="utf-8"))
         calibration = from_dict(Calibration, found, FILE_NAME)
         _check(calibration.chosen)
-    except (ValueError, TypeError, AttributeError, ConfigError) as error:
+    except (ValueError, TypeError, RecursionError, ConfigError) as error:
         raise CheckpointError(
             f"{path}: damaged ({error}); delete it to use the defaults, or choose anew with "
             "experiments.calibrate"

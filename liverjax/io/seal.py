@@ -44,9 +44,11 @@ def damage(folder: Path) -> str | None:
     try:
         contents = json.loads((folder / _NAME).read_text())
         listed = [(folder / name, size, checksum) for name, (size, checksum) in contents.items()]
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         return f"{_NAME} is damaged ({type(error).__name__})"
     for file, size, checksum in listed:
+        if not file.is_relative_to(folder) or ".." in file.parts:
+            return f"{_NAME} is damaged (it names {file}, which lies elsewhere)"
         name = file.relative_to(folder)
         if not file.is_file():
             return f"{name} is missing"

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from liverjax.errors import InputError
 
+# What operating systems strew about; the last is a folder's icon on a Mac.
+_JUNK = {"__macosx", "thumbs.db", "desktop.ini", "icon\r"}
+
 
 @dataclasses.dataclass(frozen=True)
 class File:
@@ -111,3 +114,8 @@ def _content(folder: Folder) -> list[tuple[str, int, int]]:
 def is_archive(name: str) -> bool:
     """True for the name of a zip archive."""
     return name.lower().endswith(".zip")
+
+
+def is_junk(name: str) -> bool:
+    """True for a hidden file or folder, and for what operating systems strew about."""
+    return name.startswith(".") or name.lower() in _JUNK

@@ -20,12 +20,14 @@ from liverjax.evaluation.threshold_baseline import ThresholdBaseline, threshold_
 from liverjax.inference.cascade import compose
 from liverjax.inference.load import load_networks
 from liverjax.io.atomic import make_folder
+from liverjax.io.ct import Scan
 from liverjax.reporting.score_tables import short_table
 from liverjax.reporting.table import plain_text
 from liverjax.workflows.build_dataset import build_dataset
 from liverjax.workflows.calibrate import calibrate
+from liverjax.workflows.case_files import PREVIEW
 from liverjax.workflows.figures import evaluate_and_draw
-from liverjax.workflows.predict import PREVIEW, predict
+from liverjax.workflows.predict import predict
 from liverjax.workflows.prepared import open_prepared
 from liverjax.workflows.report import EVALUATION, PAGE
 from liverjax.workflows.train import train
@@ -94,7 +96,7 @@ def quickstart(
     shown = _most_telling(scores)
     source = find_patients(manual_dir)[patient_number(shown)]
     cascade = compose(networks[Stage.LIVER], networks[Stage.TUMOR])
-    predict(read_patient(source).volume, cascade, workdir / "prediction")
+    predict(Scan(read_patient(source).volume), cascade, workdir / "prediction")
     return QuickstartResult(scores, _baselines(collection, scores), shown, workdir)
 
 

@@ -1,6 +1,7 @@
 """NIfTI files, against nibabel and SimpleITK."""
 
 import gzip
+import tracemalloc
 
 import nibabel as nib
 import numpy as np
@@ -9,7 +10,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from liverjax.errors import InputError
 from liverjax.io.ct import read_ct
-from liverjax.io.nifti import read_labels, read_nifti, write_segmentation
+from liverjax.io.nifti import read_labels, read_nifti, write_probability, write_segmentation
 from liverjax.volume import Geometry, Segmentation
 from tests.io.dicom.files import SPACING, example_hu, series_files, write_files
 
@@ -18,6 +19,7 @@ HU = example_hu(shape=(4, 3, 5))
 LABELS = np.random.default_rng(2).integers(0, 3, HU.shape).astype(np.uint8)
 # Neither axial nor of equal steps: 20 degrees about the left-right axis, axes in another order.
 TURN = np.array([[0, 0, 1], [0.34202014, 0.93969262, 0], [0.93969262, -0.34202014, 0]])
+MEBIBYTE = 1 << 20
 OBLIQUE = Geometry.from_axes((-12.5, 40, 7), (2.5, 0.75, 0.5), TURN)
 
 
@@ -31,7 +33,7 @@ def save(path, data, affine=AFFINE, unit="mm"):
 
 def patch(path, **header):
     """Changes header fields in the file: nibabel sets some of them anew when it saves."""
-    packed = path.name.endswith(".gz")
+    packed = path.name.lower().endswith(".gz")
     data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
     fields = nib.Nifti1Header(data[:348])
     for field, value in header.items():
@@ -41,7 +43,7 @@ def patch(path, **header):
     return path
 
 
-@pytest.fixture(params=[".nii", ".nii.gz"])
+@pytest.fixture(params=[".nii", ".nii.gz", ".NII.GZ"])
 def path(tmp_path, request):
     return tmp_path / f"file{request.param}"
 
@@ -128,7 +130,7 @@ def test_what_is_no_ct_is_refused(tmp_path, change, message):
 def test_cut_file_is_refused(path, keep):
     save(path, example_hu(shape=(9, 8, 7)).T)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(InputError, match=r"file\.nii"):
+    with pytest.raises(InputError, match=r"(?i)file\.nii"):
         read_nifti(path)
 
 
@@ -212,3 +214,107 @@ def test_segmentation_is_not_written_under_another_suffix(tmp_path):
     with pytest.raises(InputError, match="expected a name that ends in"):
         write_segmentation(tmp_path / "a.nrrd", Segmentation(LABELS, OBLIQUE))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("geometry", [OBLIQUE, Geometry.from_axes((5, 6, 7), None)])
+def test_written_probability_comes_back(path, geometry):
+    probability = np.random.default_rng(3).random(HU.shape, dtype=np.float32)
+    probability[0, 0, :3] = 0, 0.5, 1
+    write_probability(path, probability, geometry)
+    image = nib.load(path)
+    found = image.get_fdata().T
+    np.testing.assert_allclose(found, probability, rtol=0, atol=2**-16)
+    assert found[0, 0, :3].tolist() == [0, 0.5, 1]
+    assert (found.min(), found.max()) == (0, 1)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), found)
+    write_segmentation(path, Segmentation(LABELS, geometry))
+    np.testing.assert_array_equal(nib.load(path).affine, image.affine)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, np.nan, np.inf])
+def test_what_is_no_probability_is_not_written(path, wrong):
+    probability = np.zeros(HU.shape, np.float32)
+    probability[1, 1, 1] = wrong
+    with pytest.raises(InputError, match="expected probabilities"):
+        write_probability(path, probability, OBLIQUE)
+    assert not path.exists()
+    with pytest.raises(InputError, match=r"ends in \.nii"):
+        write_probability(path.with_suffix(".mha"), np.zeros(HU.shape, np.float32), OBLIQUE)
+
+
+def test_headers_hold_no_text_and_equal_arrays_give_equal_bytes(path):
+    for write in (
+        lambda: write_segmentation(path, Segmentation(LABELS, OBLIQUE)),
+        lambda: write_probability(path, LABELS / np.float32(2), OBLIQUE),
+    ):
+        write()
+        first = path.read_bytes()
+        header = nib.load(path).header
+        for field in ("descrip", "aux_file", "intent_name", "db_name", "data_type"):
+            assert header[field].tobytes().strip(b"\0") == b""
+        assert not header.extensions
+        write()
+        assert path.read_bytes() == first
+
+
+def test_memory_holds_the_result_and_a_plane(path):
+    hu = np.zeros((64, 128, 128), np.float64)
+    save(path, hu.T)
+    tracemalloc.start()
+    try:
+        read_nifti(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < hu.size * 2 + 2 * MEBIBYTE
+
+
+def test_what_is_claimed_is_not_allocated(path):
+    save(path, HU.T)
+    patch(path, dim=[3, 1000, 1000, 500, 1, 1, 1, 1])
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="cut short: expected"):
+            read_nifti(path)
+        assert tracemalloc.get_traced_memory()[1] < MEBIBYTE
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_rest_is_not_inflated(tmp_path):
+    path = save(tmp_path / "file.nii.gz", HU.T)
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + bytes(64 * MEBIBYTE), 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"dim: expected the file to end .* found more"):
+            read_nifti(path)
+        assert tracemalloc.get_traced_memory()[1] < 4 * MEBIBYTE
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("form", ["qform", "sform"])
+def test_either_form_is_read(path, form):
+    image = nib.Nifti1Image(HU.T, None)
+    getattr(image, f"set_{form}")(AFFINE, 1)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
+    assert read_nifti(path).geometry.matches(
+        Geometry.from_axes((-90, -80, -40), (1.5, 0.7, 0.7)), tolerance=1e-4
+    )
+
+
+def test_forms_that_differ_are_refused_and_those_alike_are_not(path):
+    image = nib.Nifti1Image(HU.T, AFFINE)
+    moved = AFFINE.copy()
+    for shift, fits in ((0.9, True), (1.1, False)):
+        moved[2, 3] = AFFINE[2, 3] + shift
+        image.set_sform(AFFINE, 2)
+        image.set_qform(moved, 1)
+        nib.save(image, path)
+        if fits:
+            # The sform counts, as for nibabel.
+            assert read_nifti(path).geometry.affine[2, 3] == AFFINE[2, 3]
+        else:
+            with pytest.raises(InputError, match=r"qform and sform: .* found 1\.1 mm between"):
+                read_nifti(path)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from configs import thesis_liver, thesis_tumor
-from experiments.app import show_progress
+from liverjax.commands.app import show_progress
 from liverjax.choices import Stage
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.phantom.patient import PhantomSpec

@@ -20,6 +20,7 @@ from pydicom.uid import (
 
 from liverjax.errors import InputError
 from liverjax.io.dicom.tags import text
+from liverjax.io.failures import silence
 from liverjax.io.tree import File
 
 # A volume of 1024 slices of 512 x 512 in one file has half of it.
@@ -32,6 +33,7 @@ _CT_CLASSES = {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCT
 _MARK = slice(128, 132)
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
 _PIXELS = b"\xe0\x7f\x10\x00"  # (7FE0,0010) in little-endian order
+_SWAPPED_PIXELS = b"\x7f\xe0\x00\x10"  # as in the retired big-endian syntax, refused by its UID
 _LONG = (b"OB", b"OW", b"UN")
 
 
@@ -49,7 +51,7 @@ class DicomFile(NamedTuple):
 
     path: PurePosixPath
     dataset: Dataset
-    storage_class: str
+    storage_class: UID
     syntax: UID
     data: bytes
     start: int
@@ -87,25 +89,31 @@ def read_dicom(file: File) -> DicomFile | None:
         _check_other(file.path, data)
         return None
     try:
-        if DeflatedExplicitVRLittleEndian.encode() in data[:2048]:
-            data = _inflate(data, file.path)
-        opened = io.BytesIO(data)
-        dataset = pydicom.dcmread(opened, stop_before_pixels=True)
-        meta = dataset.file_meta
-        storage_class = text(meta, "MediaStorageSOPClassUID") or text(dataset, "SOPClassUID")
-        if not storage_class:
-            raise InputError(f"{file.path}: SOPClassUID: missing; the file may be cut short")
-        syntax = UID(text(meta, "TransferSyntaxUID"))
-        image = DicomFile(file.path, dataset, storage_class, syntax, data, opened.tell())
-        # What was cut off before that may have lost all that tells which series it is of.
-        if image.is_ct and data[image.start : image.start + 4] != _PIXELS:
-            raise InputError(f"{file.path}: PixelData: missing; the file may be cut short")
-        return image
+        with silence():  # of what is odd in it, it is said where it matters
+            return _parse(data, file.path)
     except InputError:
         raise
     except Exception as error:  # pydicom has no common class of what damaged files raise
         reason = str(error).partition("\n")[0][:200]
         raise InputError(f"{file.path}: damaged DICOM file ({reason})") from error
+
+
+def _parse(data: bytes, path: PurePosixPath) -> DicomFile:
+    if DeflatedExplicitVRLittleEndian.encode() in data[:2048]:
+        data = _inflate(data, path)
+    opened = io.BytesIO(data)
+    dataset = pydicom.dcmread(opened, stop_before_pixels=True)
+    meta = dataset.file_meta
+    storage_class = UID(text(meta, "MediaStorageSOPClassUID") or text(dataset, "SOPClassUID"))
+    if not storage_class:
+        raise InputError(f"{path}: SOPClassUID: missing; the file may be cut short")
+    syntax = UID(text(meta, "TransferSyntaxUID"))
+    image = DicomFile(path, dataset, storage_class, syntax, data, opened.tell())
+    # What was cut off before that may have lost all that tells which series it is of.
+    element = data[image.start : image.start + 4]
+    if image.is_ct and element not in (_PIXELS, _SWAPPED_PIXELS):
+        raise InputError(f"{path}: PixelData: missing; the file may be cut short")
+    return image
 
 
 def _check_other(path: PurePosixPath, data: bytes) -> None:

@@ -1,20 +1,15 @@
 """Which series lie among some files, and which of them is the CT that is meant."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-from pydicom.uid import UID
 
 from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
 from liverjax.io.dicom.tags import has, integer, text
 from liverjax.io.tree import File
-from liverjax.wording import counted
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class SeriesInfo(NamedTuple):
@@ -133,8 +128,6 @@ def choose_series(found: Sequence[FoundSeries], where: str, series_uid: str | No
             f"{where}: expected one CT series with most slices, found several with "
             f"{first.info.slices}; give the folder of one, or --series_uid:\n{every}"
         )
-    others = counted(len(candidates) - 1, "other CT series", "other CT series")
-    _LOGGER.info("reading %s; beside it %s", describe_series(first.info), others)
     return first
 
 
@@ -163,7 +156,7 @@ def _describe(image: DicomFile) -> SeriesInfo:
     dataset = image.dataset
     return SeriesInfo(
         uid=text(dataset, "SeriesInstanceUID"),
-        modality=text(dataset, "Modality") or UID(image.storage_class).name,
+        modality=text(dataset, "Modality") or image.storage_class.name,
         description=text(dataset, "SeriesDescription"),
         folder=image.path.parent,
         slices=0,

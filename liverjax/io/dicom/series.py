@@ -1,5 +1,6 @@
 """One CT series from DICOM files."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -8,13 +9,20 @@ import numpy as np
 
 from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
-from liverjax.io.dicom.listing import FoundSeries, choose_series, find_series
+from liverjax.io.dicom.listing import (
+    FoundSeries,
+    choose_series,
+    describe_series,
+    find_series,
+)
 from liverjax.io.dicom.repair import Repair, repair
 from liverjax.io.dicom.slices import Slice, read_slices, to_hu
 from liverjax.io.dicom.source import DicomSource, SourceSlice
 from liverjax.io.dicom.stack import check_voxels, order, slice_step
 from liverjax.io.tree import File
 from liverjax.volume import Geometry, Volume
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Series(NamedTuple):
@@ -60,6 +68,8 @@ def read_files(
     if damaged and not found:
         raise damaged[0]
     chosen = choose_series(found, where, series_uid)
+    if len(found) > 1:
+        _LOGGER.info("of %d series: %s", len(found), describe_series(chosen.info))
     images = chosen.images or _read_again(chosen)
     if lenient:
         return _repaired(images, damaged, where)

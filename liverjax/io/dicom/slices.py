@@ -10,12 +10,16 @@ from pydicom.dataset import Dataset
 
 from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
+from liverjax.io.dicom.functional_groups import functional_groups
 from liverjax.io.dicom.pixels import Frames, PixelFormat, open_pixels, read_format
 from liverjax.io.dicom.tags import has, integer, numbers, text
 from liverjax.io.tree import File
 
 _INT16 = np.iinfo(np.int16)
 PADDING_HU = np.int16(-1024)  # the lowest of the scale, as air
+SHORTEST_MM, LONGEST_MM = 1e-3, 1e3  # of a voxel
+_FARTHEST_MM = 1e6
+_MOST_HU = 1e6
 # What RescaleType may say where values are HU; US is "unspecified" (PS3.3 C.11.1.1.2).
 _HU_TYPES = {"", "HU", "HU_MOD", "US"}
 
@@ -116,34 +120,10 @@ def to_hu(item: Slice) -> np.ndarray:
 
 def _enhanced(image: DicomFile, form: PixelFormat, pixels: Frames) -> Iterator[Slice]:
     """The planes of a multi-frame CT, whose tags lie in functional groups (PS3.3 C.7.6.16)."""
-    dataset, path = image.dataset, image.path
-    groups = list(dataset.PerFrameFunctionalGroupsSequence)
-    if len(groups) != form.frames:
-        raise InputError(
-            f"{path}: PerFrameFunctionalGroupsSequence: expected {form.frames} items as in "
-            f"NumberOfFrames, found {len(groups)}"
-        )
-    shared = list(dataset.get("SharedFunctionalGroupsSequence") or [])[:1]
-    stacks = {
-        text(item, "StackID") for g in groups for item in _macros([g]) if has(item, "StackID")
-    }
-    if len(stacks) > 1:
-        raise InputError(f"{path}: StackID: expected one stack of frames, found {len(stacks)}")
-    padding = _padding(dataset, form, path)
+    groups, shared = functional_groups(image, form.frames)
+    padding = _padding(image.dataset, form, image.path)
     for number, group in enumerate(groups, start=1):
-        yield _slice(image, number, _macros([group, *shared]), padding, form, pixels)
-
-
-def _macros(groups: list[Dataset]) -> list[Dataset]:
-    """The items that hold a frame's tags, its own before those that it shares."""
-    keywords = (
-        "PlanePositionSequence",
-        "PlaneOrientationSequence",
-        "PixelMeasuresSequence",
-        "PixelValueTransformationSequence",
-        "FrameContentSequence",
-    )
-    return [item for group in groups for key in keywords for item in (group.get(key) or [])[:1]]
+        yield _slice(image, number, [*group, *shared], padding, form, pixels)
 
 
 def _slice(
@@ -166,13 +146,14 @@ def _slice(
             f"found {orientation.tolist()}"
         )
     pixel_spacing = numbers(holder("PixelSpacing"), "PixelSpacing", 2, path)
-    if pixel_spacing.min() <= 0:
-        raise InputError(f"{path}: PixelSpacing: expected mm, found {pixel_spacing.tolist()}")
+    _check_range(pixel_spacing, SHORTEST_MM, LONGEST_MM, "PixelSpacing", path)
+    position = numbers(holder("ImagePositionPatient"), "ImagePositionPatient", 3, path)
+    _check_range(np.abs(position), 0, _FARTHEST_MM, "ImagePositionPatient", path)
     return Slice(
         file=image,
         frame=frame,
         orientation=orientation / np.linalg.norm(orientation, axis=1, keepdims=True),
-        position=numbers(holder("ImagePositionPatient"), "ImagePositionPatient", 3, path),
+        position=position,
         pixel_spacing=pixel_spacing,
         thickness=_thickness(places, path),
         rescale=_rescale(holder("RescaleSlope", "RescaleIntercept"), path),
@@ -194,9 +175,10 @@ def _thickness(places: list[Dataset], path: PurePosixPath) -> float | None:
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         dataset = _holder(places, keyword)
         if text(dataset, keyword):
-            value = abs(float(numbers(dataset, keyword, 1, path)[0]))
-            if value > 0:
-                return value
+            value = np.abs(numbers(dataset, keyword, 1, path))
+            if value[0] > 0:
+                _check_range(value, SHORTEST_MM, LONGEST_MM, keyword, path)
+                return float(value[0])
     return None
 
 
@@ -211,12 +193,19 @@ def _rescale(dataset: Dataset, path: PurePosixPath) -> tuple[float, float] | Non
     if kind not in _HU_TYPES:
         raise InputError(f"{path}: RescaleType: expected HU, found {kind}")
     slope, intercept = (
-        float(numbers(dataset, keyword, 1, path)[0])
-        for keyword in ("RescaleSlope", "RescaleIntercept")
+        numbers(dataset, keyword, 1, path) for keyword in ("RescaleSlope", "RescaleIntercept")
     )
-    if slope == 0:
-        raise InputError(f"{path}: RescaleSlope: expected a number other than 0")
-    return slope, intercept
+    _check_range(slope, 1 / _MOST_HU, _MOST_HU, "RescaleSlope", path)
+    _check_range(np.abs(intercept), 0, _MOST_HU, "RescaleIntercept", path)
+    return float(slope[0]), float(intercept[0])
+
+
+def _check_range(
+    found: np.ndarray, low: float, high: float, keyword: str, path: PurePosixPath
+) -> None:
+    """Refuses numbers that no CT has, with which nothing could be computed."""
+    if found.min() < low or found.max() > high:
+        raise InputError(f"{path}: {keyword}: expected {low:g} to {high:g}, found {found.tolist()}")
 
 
 def _padding(dataset: Dataset, form: PixelFormat, path: PurePosixPath) -> tuple[int, int] | None:
@@ -225,6 +214,8 @@ def _padding(dataset: Dataset, form: PixelFormat, path: PurePosixPath) -> tuple[
         return None
     first = integer(dataset, "PixelPaddingValue", path)
     last = integer(dataset, "PixelPaddingRangeLimit", path, default=first)
+    if max(abs(first), abs(last)) >= 1 << 32:
+        raise InputError(f"{path}: PixelPaddingValue: expected a stored value, found {first}")
     # The tag's own type says nothing of the sign: 63536 is -2000 among signed values.
     container = np.array([first, last]).astype(np.uint64).astype(form.dtype).astype(np.int64)
     lowest = -(1 << (form.stored - 1)) if form.signed else 0

@@ -19,8 +19,15 @@ def path(flag: flags.FlagHolder[str | None]) -> Path:
     return Path(flag.value or "").expanduser()
 
 
-def run(main: Callable[[], None]) -> None:
-    """Parses the flags and calls `main`; a LiverjaxError ends the program with exit code 1."""
+def run(main: Callable[[], None], own: flags.FlagValues | None = None, doc: str = "") -> None:
+    """Parses the flags and calls `main`; a LiverjaxError ends the program with exit code 1.
+
+    Args:
+        main: the command.
+        own: its flags, where it did not define them among absl's: commands that are modules of
+            this package may be imported together, and then flags of one name would clash.
+        doc: what `--help` says where the main module has no docstring, as a console script.
+    """
 
     def guarded(argv: Sequence[str]) -> None:
         if len(argv) > 1:
@@ -40,7 +47,20 @@ def run(main: Callable[[], None]) -> None:
     ask_for_equal_bits()
     keep_freed_memory()
     show_progress()
+    if own is not None:
+        _adopt(own)
+    main_module = sys.modules["__main__"]
+    main_module.__doc__ = main_module.__doc__ or doc
     app.run(guarded, flags_parser=_parse)
+
+
+def _adopt(own: flags.FlagValues) -> None:
+    """Adds a command's flags to absl's, as those that `--help` lists."""
+    flags.FLAGS.append_flag_values(own)
+    for name in own:
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], own[name])
+    # They are read through `own`, once absl has parsed them.
+    own.mark_as_parsed()
 
 
 def _parse(argv: Sequence[str]) -> list[str]:
