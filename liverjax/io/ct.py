@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from liverjax.errors import InputError
 from liverjax.io.archives import open_tree
-from liverjax.io.dicom.listing import SeriesInfo, find_series
+from liverjax.io.dicom.listing import SeriesInfo, choose_series, find_series
 from liverjax.io.dicom.repair import Repair
 from liverjax.io.dicom.series import read_files
 from liverjax.io.dicom.source import DicomSource
@@ -65,9 +65,8 @@ def read_scan(
             raise InputError(f"{path}: --series_uid: a NIfTI file holds no DICOM series")
         return Scan(read_nifti(path, spacing_known=spacing_known))
     with _open_dicom(path) as tree:
-        # One that is asked for may lie beside PATIENT_DICOM, too.
-        folder = tree if series_uid is not None else _ct_folder(tree)
-        series = read_files(walk(folder), str(path), series_uid=series_uid, lenient=lenient)
+        files = walk(_searched(tree, series_uid))
+        series = read_files(files, str(path), series_uid=series_uid, lenient=lenient)
         return Scan(series.volume, series.source, series.repairs)
 
 
@@ -81,6 +80,17 @@ def list_series(path: str | Path) -> tuple[SeriesInfo, ...]:
         return tuple(series.info for series in find_series(walk(tree)))
 
 
+def find_ct(path: str | Path, series_uid: str | None = None) -> SeriesInfo:
+    """The DICOM series that `read_scan` would read, of the same arguments.
+
+    Raises:
+        InputError: likewise.
+    """
+    with _open_dicom(Path(path)) as tree:
+        folder = _searched(tree, series_uid)
+        return choose_series(find_series(walk(folder)), str(path), series_uid).info
+
+
 @contextlib.contextmanager
 def _open_dicom(path: Path) -> Iterator[Folder]:
     if path.is_file() and not zipfile.is_zipfile(path):
@@ -92,8 +102,10 @@ def _open_dicom(path: Path) -> Iterator[Folder]:
         yield tree
 
 
-def _ct_folder(tree: Folder) -> Folder:
+def _searched(tree: Folder, series_uid: str | None) -> Folder:
     """The PATIENT_DICOM of a 3D-IRCADb-01 patient; `tree` itself of anything else."""
+    if series_uid is not None:
+        return tree  # what is asked for may lie beside it
     patients = list(_ct_folders(tree))
     return only_one(patients, "give the folder of one patient") if patients else tree
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from configs import thesis_liver, thesis_tumor
-from liverjax.commands.app import show_progress
 from liverjax.choices import Stage
+from liverjax.commands.app import show_progress
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes
