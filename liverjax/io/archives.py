@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from liverjax.errors import InputError
 from liverjax.io.archive_limits import Budget, check_path
@@ -19,59 +19,68 @@ from liverjax.io.tree import File, Folder, Listing, is_archive, is_junk
 from liverjax.io.zip_tree import list_archive
 
 _CHUNK = 1 << 20
-
-# What tells a folder from any other: device and number.
-_Identity = tuple[int, int]
+_DICM = slice(128, 132)  # where a DICOM file says that it is one
 
 
 class _Tree(NamedTuple):
-    """What lasts as long as a tree: files that are closed with it, and what its archives cost."""
+    """What lasts as long as a tree: where it begins, and what the archives in archives cost."""
 
-    stack: contextlib.ExitStack
+    root: Path
     budget: Budget
 
 
 @contextlib.contextmanager
 def open_tree(path: Path) -> Iterator[Folder]:
-    """Opens a folder or a zip archive; what comes from it can be read inside the context only.
+    """Opens a folder, a zip archive, or a single DICOM file as a folder that holds it.
 
-    Links are followed, but those that lead back to a folder that they lie in are passed over, as
-    are devices, pipes and sockets.
+    A link to a folder is followed where it leads out of the tree, and once: one that leads to a
+    folder of the tree, which is found by itself, and one in a folder that was linked are passed
+    over, as are devices, pipes and sockets.
 
     Raises:
         InputError: there is nothing at `path`, or a file of another kind.
     """
     name = PurePosixPath(path.absolute().name)
-    with contextlib.ExitStack() as stack:
-        tree = _Tree(stack, Budget())
-        if path.is_dir():
-            yield Folder(name, partial(_list_disk, path, name, (), tree))
-        elif not path.exists():
-            raise InputError(f"{path}: no such file or folder")
+    with _refusing(PurePosixPath(path), "read"):
+        is_folder, exists = path.is_dir(), path.exists()
         # A pipe would keep whoever reads it waiting.
-        elif path.is_file() and zipfile.is_zipfile(path):
-            yield Folder(name, partial(_list_disk_archive, path, name, tree))
-        else:
-            raise InputError(f"{path}: expected a folder or a complete zip archive, found neither")
+        is_file = path.is_file()
+        is_zip = is_file and zipfile.is_zipfile(path)
+    tree = _Tree(path.resolve(), Budget())
+    if is_folder:
+        yield Folder(name, partial(_list_disk, path, name, False, tree))
+    elif not exists:
+        raise InputError(f"{path}: no such file or folder")
+    elif is_zip:
+        yield Folder(name, partial(_list_disk_archive, path, name, tree))
+    elif is_file and is_dicom(path):
+        file = _file(path, name, path.stat().st_size)
+        yield Folder(name, partial(Listing, [], [file]))
+    else:
+        raise InputError(
+            f"{path}: expected a folder, a complete zip archive or a DICOM file, found none of them"
+        )
 
 
-def _list_disk(
-    folder: Path, path: PurePosixPath, above: tuple[_Identity, ...], tree: _Tree
-) -> Listing:
-    """Lists a folder on disk that lies in those `above`."""
+def is_dicom(path: Path) -> bool:
+    """Whether the file at `path` says that it is a DICOM file."""
+    return _head(path, PurePosixPath(path), _DICM.stop)[_DICM] == b"DICM"
+
+
+def _list_disk(folder: Path, path: PurePosixPath, linked: bool, tree: _Tree) -> Listing:
+    """Lists a folder on disk; `linked` where a link leads to it or to one that it lies in."""
     check_path(path)
     listing = Listing([], [])
-    with _refusing(path, "listed"):
-        own = _identity(folder)
-        with os.scandir(folder) as entries:  # a folder may hold tens of thousands of slices
-            items = sorted((item for item in entries if not is_junk(item.name)), key=_name)
+    # Scanned, as a folder may hold tens of thousands of slices.
+    with _refusing(path, "listed"), os.scandir(folder) as entries:
+        items = sorted((item for item in entries if not is_junk(item.name)), key=_name)
     for item in items:
         there, below = folder / item.name, path / item.name
         with _refusing(below, "read"):
             if item.is_dir():
-                within = (*above, own)
-                if not item.is_symlink() or _identity(there) not in within:
-                    opener = partial(_list_disk, there, below, within, tree)
+                is_link = item.is_symlink()
+                if not is_link or not (linked or _leads_back(there, tree.root)):
+                    opener = partial(_list_disk, there, below, linked or is_link, tree)
                     listing.folders.append(Folder(below, opener))
             elif item.is_file() and is_archive(item.name):
                 opener = partial(_list_disk_archive, there, below, tree)
@@ -83,9 +92,10 @@ def _list_disk(
     return listing
 
 
-def _identity(folder: Path) -> _Identity:
-    found = folder.stat()
-    return found.st_dev, found.st_ino
+def _leads_back(link: Path, root: Path) -> bool:
+    """Whether a link leads into the tree that it lies in, or to one that holds that."""
+    target = link.resolve()
+    return target.is_relative_to(root) or root.is_relative_to(target)
 
 
 def _name(item: os.DirEntry[str]) -> str:
@@ -123,7 +133,7 @@ def _crc32(file: Path, path: PurePosixPath) -> int:
 
 def _list_disk_archive(file: Path, path: PurePosixPath, tree: _Tree) -> Listing:
     with _refusing(path, "read"):
-        opened: IO[bytes] = tree.stack.enter_context(file.open("rb"))
+        opened = file.open("rb")
     return list_archive(opened, path, tree.budget)
 
 

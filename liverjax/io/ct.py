@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from liverjax.errors import InputError
-from liverjax.io.archives import open_tree
+from liverjax.io.archives import is_dicom, open_tree
 from liverjax.io.dicom.listing import SeriesInfo, choose_series, find_series
 from liverjax.io.dicom.repair import Repair
 from liverjax.io.dicom.series import read_files
@@ -49,9 +49,9 @@ def read_scan(
     """Reads a CT and what it came from.
 
     Args:
-        path: a NIfTI file, or a folder or zip archive of DICOM files, in folders and archives of
-            any depth and among files of other kinds. Of a 3D-IRCADb-01 patient, PATIENT_DICOM is
-            read; of several series elsewhere, the CT with most slices.
+        path: a NIfTI file, a DICOM file, or a folder or zip archive of DICOM files, in folders and
+            archives of any depth and among files of other kinds. Of a 3D-IRCADb-01 patient,
+            PATIENT_DICOM is read; of several series elsewhere, the CT with most slices.
         series_uid: SeriesInstanceUID of the series to read instead, wherever it lies.
         lenient: mend what can be mended in a DICOM series, see `dicom.repair`.
         spacing_known: for NIfTI, see `nifti.read_nifti`.
@@ -60,24 +60,26 @@ def read_scan(
         InputError: nothing at `path`; no CT, several of which none is meant, or a damaged one.
     """
     path = Path(path)
-    if path.is_file() and is_nifti(path):
+    if _is_file(path) and is_nifti(path):
         if series_uid is not None:
             raise InputError(f"{path}: --series_uid: a NIfTI file holds no DICOM series")
         return Scan(read_nifti(path, spacing_known=spacing_known))
     with _open_dicom(path) as tree:
-        files = walk(_searched(tree, series_uid))
-        series = read_files(files, str(path), series_uid=series_uid, lenient=lenient)
+        folder = _searched(tree, series_uid)
+        series = read_files(lambda: walk(folder), str(path), series_uid=series_uid, lenient=lenient)
         return Scan(series.volume, series.source, series.repairs)
 
 
 def list_series(path: str | Path) -> tuple[SeriesInfo, ...]:
     """What DICOM series a folder or zip archive holds, those that are no CT included.
 
+    Damaged files are left out.
+
     Raises:
-        InputError: nothing at `path`, or a damaged file.
+        InputError: nothing at `path`, or a damaged archive.
     """
     with _open_dicom(Path(path)) as tree:
-        return tuple(series.info for series in find_series(walk(tree)))
+        return tuple(series.info for series in find_series(walk(tree), []))
 
 
 def find_ct(path: str | Path, series_uid: str | None = None) -> SeriesInfo:
@@ -88,18 +90,26 @@ def find_ct(path: str | Path, series_uid: str | None = None) -> SeriesInfo:
     """
     with _open_dicom(Path(path)) as tree:
         folder = _searched(tree, series_uid)
-        return choose_series(find_series(walk(folder)), str(path), series_uid).info
+        found = find_series(walk(folder), None if series_uid is None else [])
+        return choose_series(found, str(path), series_uid).info
 
 
 @contextlib.contextmanager
 def _open_dicom(path: Path) -> Iterator[Folder]:
-    if path.is_file() and not zipfile.is_zipfile(path):
+    if _is_file(path) and not (zipfile.is_zipfile(path) or is_dicom(path)):
         raise InputError(
-            f"{path}: expected a NIfTI file ({' or '.join(SUFFIXES)}), a complete zip archive or "
-            "a folder"
+            f"{path}: expected a NIfTI file ({' or '.join(SUFFIXES)}), a DICOM file, a complete "
+            "zip archive or a folder"
         )
     with open_tree(path) as tree:
         yield tree
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _searched(tree: Folder, series_uid: str | None) -> Folder:

@@ -40,8 +40,8 @@ def read_nifti(path: Path, *, spacing_known: bool | None = None) -> Volume:
         path: ends in .nii or .nii.gz; three-dimensional, or four-dimensional with one frame.
         spacing_known: whether the header's voxel size is meant. By default it is taken as a
             placeholder where it is exactly 1 mm along all axes and either its unit is unknown or
-            the first voxel lies exactly at the origin: programs write that header where they
-            know nothing.
+            the first voxel lies at whole millimetres: programs write such a header, at the
+            origin, where they know nothing, and a crop of it moves on by whole voxels.
 
     Returns:
         Array axes (d, h, w) are the file's (k, j, i); HU are rounded to int16.

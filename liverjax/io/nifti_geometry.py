@@ -47,8 +47,9 @@ def read_geometry(
     affine = next(iter(forms.values()))
     if spacing_known is None:
         steps_of_one = set(np.abs(affine[:3, :3]).flat) == {0.0, 1.0}
-        at_origin = not affine[:3, 3].any()
-        spacing_known = not (steps_of_one and (at_origin or unit == _UNIT_UNKNOWN))
+        # A crop of such an image begins at whole millimetres.
+        at_whole_mm = not (affine[:3, 3] % 1).any()
+        spacing_known = not (steps_of_one and (at_whole_mm or unit == _UNIT_UNKNOWN))
     try:
         return Geometry((RAS_TO_LPS @ affine)[:, [2, 1, 0, 3]], spacing_known)
     except InputError as error:

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import struct
+import weakref
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -49,10 +50,14 @@ def list_archive(
     try:
         archive = zipfile.ZipFile(guard)
     except InputError:
+        opened.close()
         raise
     except Exception as error:  # zipfile has no common class of what damaged archives raise
+        opened.close()
         raise InputError(f"{path}: not a complete zip archive ({error}); fetch it again") from error
     archive.fp = opened
+    # With the last of what was listed: a folder may hold thousands of archives.
+    weakref.finalize(archive, opened.close)
     infos = archive.infolist()
     if held_bytes:
         budget.spend(path, held_bytes, len(infos))

@@ -229,7 +229,9 @@ def overlaps():
 
 def damage():
     good = zipped(FILES)
-    whole = r"x\.zip: (expected a folder or a complete zip archive|not a complete zip archive)"
+    whole = (
+        r"x\.zip: (expected a folder, a complete zip archive or a DICOM|not a complete zip archive)"
+    )
     for length in (0, 1, 30, len(good) // 2, len(good) - 30, len(good) - 1):
         yield case(f"cut to {length} bytes", good[:length], "zip archive", whole)
     yield case("text", b"no archive" * 20, "zip archive", whole)

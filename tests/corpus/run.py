@@ -13,6 +13,7 @@ import traceback
 import warnings
 from pathlib import Path
 
+from liverjax.io.dicom import decoder
 from tests.corpus import archives, checkpoints, nifti, series
 
 
@@ -37,8 +38,8 @@ def contents(folder):
     }
 
 
-def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def peak_mb(whose=resource.RUSAGE_SELF):
+    return resource.getrusage(whose).ru_maxrss // 1024
 
 
 def run(case, folder):
@@ -73,6 +74,8 @@ def main(results, part=""):
             Path(results).write_text(json.dumps(outcomes))
             with tempfile.TemporaryDirectory() as folder:
                 outcomes[case.name] = run(case, Path(folder))
+    decoder._CHILD.stop()  # and so is counted among the children
+    outcomes["decoder"] = {"peak_mb": peak_mb(resource.RUSAGE_CHILDREN)}
     Path(results).write_text(json.dumps(outcomes))
 
 

@@ -325,7 +325,7 @@ def several():
     yield case("nothing", {}, "CT images", "in: expected CT images")
     yield case("no DICOM", {"a.txt": b"1", "b.png": b"\x89PNG"}, "CT images", "in: expected CT")
     directory = meta(FILES["image_0"], MediaStorageSOPClassUID=MediaStorageDirectoryStorage)
-    yield case("DICOMDIR alone", {"DICOMDIR": directory}, "Modality", "in: ")
+    yield case("DICOMDIR alone", {"DICOMDIR": directory}, "CT images", "in: expected CT")
     no_class = meta(edited(FILES[TARGET], SOPClassUID=None), MediaStorageSOPClassUID=None)
     yield case("no SOP class", FILES | {TARGET: no_class}, "SOPClassUID")
 

@@ -41,7 +41,7 @@ def test_case(outcomes, case):
 
 
 def test_memory_stays_small(outcomes):
-    """Of the process that ran all cases, at its highest."""
+    """Of the process that ran all cases, and of its decoder, at its highest."""
     assert max(found["peak_mb"] for found in outcomes.values()) < MOST_MB
 
 

@@ -3,10 +3,12 @@
 import errno
 import io
 import pathlib
+import resource
 import tracemalloc
 import warnings
 import zipfile
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -68,7 +70,7 @@ def test_archives_are_opened_only_when_listed(tmp_path):
 
 def test_cut_archive_is_refused(tmp_path):
     write_files(tmp_path, {"in.zip": zipped(CONTENT)[:-30]})
-    with pytest.raises(InputError, match="expected a folder or a complete zip archive"):
+    with pytest.raises(InputError, match="expected a folder, a complete zip archive"):
         contents(tmp_path / "in.zip")
 
 
@@ -134,15 +136,38 @@ def test_a_member_that_declares_too_much_is_refused(tmp_path, monkeypatch):
         contents(tmp_path / "x.zip")
 
 
-def test_a_circle_of_links_is_passed_over(tmp_path):
+def test_links_are_followed_out_of_the_tree_once_and_never_into_it(tmp_path):
     write_files(tmp_path / "in", CONTENT)
+    write_files(tmp_path / "out", {"d/four.txt": b"4"})
     (tmp_path / "in" / "a" / "again").symlink_to(tmp_path / "in")
     (tmp_path / "in" / "a" / "b" / "own").symlink_to(".")
-    # A link to a folder beside it is no circle.
-    (tmp_path / "in" / "c").symlink_to(tmp_path / "in" / "a" / "b")
+    # What it leads to is found by itself; twice would be two slices in one place.
+    (tmp_path / "in" / "latest").symlink_to(tmp_path / "in" / "a" / "b")
+    (tmp_path / "in" / "c").symlink_to(tmp_path / "out")
+    # Each of these would double what the one before holds.
+    for name in ("e", "f"):
+        (tmp_path / "out" / name).symlink_to(tmp_path / "out" / "d")
     assert sorted(contents(tmp_path / "in")) == [
-        "in/a/b/two.txt", "in/a/one.txt", "in/c/two.txt", "in/three.txt"
+        "in/a/b/two.txt", "in/a/one.txt", "in/c/d/four.txt", "in/three.txt"
     ]  # fmt: skip
+
+
+def test_more_archives_than_may_be_open_at_once(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(60):
+        (tmp_path / "in" / f"{number}.zip").write_bytes(zipped({"one": b"1"}))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    in_use = len(list(Path("/dev/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (in_use + 30, hard))
+    try:
+        assert len(contents(tmp_path / "in")) == 60
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_dicom_file_is_a_folder_that_holds_it(tmp_path):
+    (tmp_path / "one.dcm").write_bytes(bytes(128) + b"DICM")
+    assert list(contents(tmp_path / "one.dcm")) == ["one.dcm"]
 
 
 def test_absent_path_is_refused(tmp_path):

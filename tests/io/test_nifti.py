@@ -87,7 +87,8 @@ def test_one_frame_is_a_volume(path):
         (np.diag([-1, -1, 1, 1]), "mm", False),
         (np.eye(4), "unknown", False),
         (np.array([[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]), "unknown", False),
-        (np.array([[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]), "mm", True),
+        (np.array([[1, 0, 0, 5], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]), "mm", False),
+        (np.array([[1, 0, 0, 5], [0, 1, 0, 0.5], [0, 0, 1, 0], [0, 0, 0, 1]]), "mm", True),
         (np.diag([1, 1, 2, 1]), "mm", True),
     ],
 )

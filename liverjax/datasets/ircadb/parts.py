@@ -55,7 +55,7 @@ def read_ct(ct: Part) -> Series:
     Raises:
         InputError: a file is damaged, is no slice, or does not fit the others; names it.
     """
-    series = read_files(ct.files, str(ct.where))
+    series = read_files(lambda: ct.files, str(ct.where))
     if len(series.paths) != len(ct.files):
         raise InputError(
             f"{ct.where}: expected {len(ct.files)} CT slices, as many as files, "

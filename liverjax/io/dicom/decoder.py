@@ -22,7 +22,8 @@ from pydicom.pixels import get_decoder
 
 from liverjax.errors import InputError
 
-_SECONDS, _SECONDS_PER_FRAME = 8.0, 2.0
+_SECONDS, _SECONDS_PER_FRAME, _MOST_SECONDS = 8.0, 2.0, 300.0
+_LONGEST_MESSAGE = 1 << 12
 _CHILD_BYTES = 4 << 30
 _LENGTH = 8
 _FINE, _FAILED = b"+", b"-"
@@ -35,9 +36,15 @@ class _Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.lock = threading.Lock()
 
-    def ask(self, data: bytes, seconds: float) -> tuple[bytes, bytes]:
-        """Sends a file and waits for the answer; raises EOFError where the process is lost."""
+    def ask(self, data: bytes, seconds: float, most: int) -> tuple[bytes, bytes]:
+        """Sends a file and waits for an answer of at most so many bytes.
+
+        Raises:
+            EOFError: the process was lost, or took too long.
+        """
         with self.lock:
+            if self.process is not None and self.process.poll() is not None:
+                self.stop()  # lost since the last file, which is not this one's fault
             process = self.process or self.start()
             assert process.stdin is not None
             assert process.stdout is not None
@@ -46,10 +53,13 @@ class _Child:
             try:
                 _send(process.stdin, data)
                 kind = process.stdout.read(1)
-                return kind, _receive(process.stdout)
-            except (OSError, EOFError) as error:
+                return kind, _receive(process.stdout, most)
+            except BaseException as error:
+                # Whatever it was, its answer must not be taken for that of the next file.
                 self.stop()
-                raise EOFError from error
+                if isinstance(error, OSError | EOFError):
+                    raise EOFError from error
+                raise
             finally:
                 watch.cancel()
 
@@ -81,14 +91,19 @@ class _Child:
 
 _CHILD = _Child()
 atexit.register(_CHILD.stop)
+if hasattr(os, "register_at_fork"):
+    # Two that talk to one child would take each other's answers.
+    os.register_at_fork(after_in_child=_CHILD.__init__)  # type: ignore[misc]
 
 
-def decode(data: bytes, frames: int) -> bytes:
+def decode(data: bytes, frames: int, size: int) -> bytes:
     """Stored values of all frames of a compressed DICOM file, one after the other.
 
     Args:
         data: the file.
-        frames: how many there are; the first has ten seconds, each other adds two.
+        frames: how many there are; the first has ten seconds, each other adds two, up to five
+            minutes in all.
+        size: bytes of them all.
 
     Returns:
         Little-endian integers of the file's BitsAllocated and PixelRepresentation.
@@ -96,12 +111,15 @@ def decode(data: bytes, frames: int) -> bytes:
     Raises:
         InputError: they cannot be decoded.
     """
+    seconds = min(_SECONDS + frames * _SECONDS_PER_FRAME, _MOST_SECONDS)
     try:
-        kind, answer = _CHILD.ask(data, _SECONDS + frames * _SECONDS_PER_FRAME)
+        kind, answer = _CHILD.ask(data, seconds, max(size, _LONGEST_MESSAGE))
     except EOFError as error:
         raise InputError("the decoder crashed or took too long") from error
     if kind != _FINE:
         raise InputError(answer.decode("utf-8", "replace"))
+    if len(answer) != size:
+        raise InputError(f"expected {size} bytes, decoded {len(answer)}")
     return answer
 
 
@@ -111,10 +129,12 @@ def _send(pipe: IO[bytes], data: bytes) -> None:
     pipe.flush()
 
 
-def _receive(pipe: IO[bytes]) -> bytes:
-    """What `_send` sent; raises EOFError where the other side is gone."""
-    size = _exactly(pipe, _LENGTH)
-    return _exactly(pipe, int.from_bytes(size, "little"))
+def _receive(pipe: IO[bytes], most: int) -> bytes:
+    """What `_send` sent; raises EOFError where the other side is gone, or says too much."""
+    size = int.from_bytes(_exactly(pipe, _LENGTH), "little")
+    if size > most:
+        raise EOFError
+    return _exactly(pipe, size)
 
 
 def _exactly(pipe: IO[bytes], count: int) -> bytes:
@@ -126,11 +146,15 @@ def _exactly(pipe: IO[bytes], count: int) -> bytes:
 
 def _decode_here(data: bytes) -> bytes:
     dataset = pydicom.dcmread(io.BytesIO(data))
-    signed = dataset.PixelRepresentation == 1
-    dtype = np.dtype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
+    kind = "i" if dataset.PixelRepresentation == 1 else "u"
+    stored = np.dtype(f"<{kind}{dataset.BitsAllocated // 8}")
     decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
-    frames = decoder.iter_array(dataset, raw=True, decoding_plugin="gdcm")
-    return b"".join(values.astype(dtype).tobytes() for values, _ in frames)
+    frames = []
+    # Not as arrays, in which pydicom 3 cannot mend the sign of JPEG-LS.
+    for values, form in decoder.iter_buffer(dataset, decoding_plugin="gdcm"):
+        found = np.dtype(f"<{kind}{int(form['bits_allocated']) // 8}")
+        frames.append(np.frombuffer(values, found).astype(stored).tobytes())
+    return b"".join(frames)
 
 
 def _limit_this_process() -> None:
@@ -147,7 +171,7 @@ def _serve() -> None:
     _limit_this_process()
     while True:
         try:
-            data = _receive(sys.stdin.buffer)
+            data = _receive(sys.stdin.buffer, _CHILD_BYTES)
         except EOFError:
             return
         try:

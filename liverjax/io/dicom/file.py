@@ -93,13 +93,15 @@ def read_dicom(file: File) -> DicomFile | None:
             return _parse(data, file.path)
     except InputError:
         raise
+    except MemoryError:
+        raise  # which says nothing of the file
     except Exception as error:  # pydicom has no common class of what damaged files raise
         reason = str(error).partition("\n")[0][:200]
         raise InputError(f"{file.path}: damaged DICOM file ({reason})") from error
 
 
 def _parse(data: bytes, path: PurePosixPath) -> DicomFile:
-    if DeflatedExplicitVRLittleEndian.encode() in data[:2048]:
+    if DeflatedExplicitVRLittleEndian.encode() in data:  # or anywhere else
         data = _inflate(data, path)
     opened = io.BytesIO(data)
     dataset = pydicom.dcmread(opened, stop_before_pixels=True)
@@ -119,10 +121,12 @@ def _parse(data: bytes, path: PurePosixPath) -> DicomFile:
 def _check_other(path: PurePosixPath, data: bytes) -> None:
     """Refuses what is named like a DICOM file, or was one that is cut off in its preamble."""
     suffix = path.suffix.lower()
-    # The preamble is empty in nearly every file; names without a suffix, and those with a number
-    # after the last point, such as a UID or 1.4_image_12, are usual for slices.
-    cut = not any(data[: _MARK.start]) and b"DICM".startswith(data[_MARK].rstrip(b"\0"))
-    if suffix in _SUFFIXES or (cut and (not suffix or suffix[1:2].isdigit())):
+    # The preamble is empty in nearly every file, and little else begins like that; names without
+    # a suffix, and those with a number after the last point, such as a UID or 1.4_image_12, are
+    # usual for slices. What follows the mark, the group of the file's header, tells most.
+    empty = not any(data[: _MARK.start])
+    header = data[_MARK.stop : _MARK.stop + 2] == b"\x02\x00"
+    if suffix in _SUFFIXES or (empty and (header or not suffix or suffix[1:2].isdigit())):
         raise InputError(
             f"{path}: not a DICOM file: expected DICM after 128 bytes, found {data[_MARK]!r} in "
             f"{len(data)} bytes"

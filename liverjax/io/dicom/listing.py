@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
@@ -36,50 +37,59 @@ class SeriesInfo(NamedTuple):
 
 
 class FoundSeries(NamedTuple):
-    """A series and its files; `images` is empty where they must be read again."""
+    """A series and the paths of its files; `images` is empty where they must be read again."""
 
     info: SeriesInfo
-    files: list[File]
+    paths: set[PurePosixPath]
     images: list[DicomFile]
 
 
-def find_series(
-    files: Iterable[File], damaged: list[InputError] | None = None
-) -> list[FoundSeries]:
+class Damaged(NamedTuple):
+    """A file that looks like DICOM and cannot be read, and why."""
+
+    path: PurePosixPath
+    error: InputError
+
+
+def find_series(files: Iterable[File], damaged: list[Damaged] | None = None) -> list[FoundSeries]:
     """All DICOM series among `files`, CT or not.
 
     Of several CT series no pixels are kept, as they may be a whole archive.
 
     Args:
         files: of the series, and any others.
-        damaged: where given, what is wrong with damaged files is added to it, not raised.
+        damaged: where given, damaged files are added to it in place of raising.
 
     Raises:
         InputError: a damaged DICOM file; names it.
     """
     found: dict[tuple[str, bool], FoundSeries] = {}
+    only_ct: FoundSeries | None = None
+    several = False
     for file in files:
         try:
             image = read_dicom(file)
         except InputError as error:
             if damaged is None:
                 raise
-            damaged.append(error)
+            damaged.append(Damaged(file.path, error))
             continue
-        if image is None:
+        if image is None or image.storage_class == MediaStorageDirectoryStorage:
             continue
         key = text(image.dataset, "SeriesInstanceUID"), image.is_ct
-        series = found.get(key)
-        slices = _frames(image)
-        if series is None:
-            series = FoundSeries(_describe(image), [], [])
-            if image.is_ct:
-                for other in found.values():
-                    other.images.clear()
-        series.files.append(file)
-        found[key] = series._replace(info=series.info._replace(slices=series.info.slices + slices))
-        if image.is_ct and sum(is_ct for _, is_ct in found) == 1:
+        if key not in found:
+            found[key] = FoundSeries(_describe(image), set(), [])
+            if image.is_ct and only_ct is not None:
+                several = True
+                only_ct.images.clear()
+            elif image.is_ct:
+                only_ct = found[key]
+        series = found[key]
+        series.paths.add(file.path)
+        if image.is_ct and not several:
             series.images.append(image)
+        slices = series.info.slices + _frames(image)
+        found[key] = series._replace(info=series.info._replace(slices=slices))
     return list(found.values())
 
 

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 import pydicom
+from pydicom.uid import ExplicitVRLittleEndian
 
 from liverjax.errors import InputError
 from liverjax.io.dicom.series import Series
@@ -78,6 +79,9 @@ def with_255(file: File) -> bytes:
         for keyword in ("SmallestImagePixelValue", "LargestImagePixelValue", "PixelPaddingValue"):
             if keyword in dataset:
                 delattr(dataset, keyword)
+        syntax = dataset.file_meta.get("TransferSyntaxUID")
+        if syntax is not None and syntax.is_compressed:
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         # A DICOM value has an even number of bytes; without a VR in the file it is OW (PS3.5 A.1).
         vr = "OW" if dataset.original_encoding[0] else "OB"
         dataset.add_new("PixelData", vr, pixels + _LAST_BYTE * (len(pixels) % 2))

@@ -1,7 +1,6 @@
 """Stored values of a DICOM image, whatever transfer syntax they are in."""
 
 import contextlib
-import functools
 import io
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -38,7 +37,10 @@ _JPEG = {
     uid.JPEG2000,
 }
 
-# Stored values [H, W] of the frame with an index.
+# Of PS3.5 annex G; segments are padded to an even length, and encoders may end a row early.
+_RLE_HEADER, _RLE_SLACK = 64, 1 << 14
+
+# Values [H, W] of the frame with an index as they lie in their containers, see `clear_bits`.
 Frames = Callable[[int], np.ndarray]
 
 
@@ -51,6 +53,11 @@ class PixelFormat(NamedTuple):
     stored: int
     high: int
     signed: bool
+
+    @property
+    def bytes(self) -> int:
+        """Of all frames, uncompressed."""
+        return self.frames * self.shape[0] * self.shape[1] * (self.allocated // 8)
 
     @property
     def dtype(self) -> np.dtype:
@@ -107,8 +114,6 @@ def read_format(image: DicomFile) -> PixelFormat:
 def open_pixels(image: DicomFile, form: PixelFormat) -> Frames:
     """Gives access to the frames of an image, each decoded when it is asked for.
 
-    Bits beside the stored ones are cleared (PS3.5 section 8.1.1).
-
     Raises:
         InputError: uncompressed pixels are missing or cut short. Of compressed ones that is said
             by the function returned.
@@ -126,39 +131,43 @@ def _size(dataset: Dataset, keyword: str, image: DicomFile) -> int:
 
 
 def _native(image: DicomFile, form: PixelFormat) -> Frames:
-    count = form.shape[0] * form.shape[1] * form.frames
-    expected = count * form.allocated // 8
     value = image.native_pixels
     # A value of odd length has one byte of padding.
-    if len(value) not in (expected, expected + 1):
+    if len(value) not in (form.bytes, form.bytes + 1):
         pixels = " x ".join(map(str, (form.frames, *form.shape)))
         raise InputError(
-            f"{image.path}: PixelData: expected {expected} bytes for {pixels} pixels, found "
+            f"{image.path}: PixelData: expected {form.bytes} bytes for {pixels} pixels, found "
             f"{len(value)}; the file may be cut short"
         )
+    count = form.bytes // form.dtype.itemsize
     values = np.frombuffer(value, form.dtype, count).reshape(form.frames, *form.shape)
 
-    def frame(index: int) -> np.ndarray:
-        return _clear(values[index], form)
-
-    return frame
+    return values.__getitem__
 
 
-def _clear(values: np.ndarray, form: PixelFormat) -> np.ndarray:
-    """Values without the bits beside the stored ones."""
+def clear_bits(values: np.ndarray, form: PixelFormat) -> np.ndarray:
+    """Values without the bits beside the stored ones (PS3.5 section 8.1.1)."""
     if form.stored == form.allocated:
         return values
     return (values << (form.allocated - 1 - form.high)) >> (form.allocated - form.stored)
 
 
 def _compressed(image: DicomFile, form: PixelFormat) -> Frames:
-    # The frames of one file are decoded together, and kept where there will be more questions.
-    frames: Callable[[], np.ndarray] = functools.partial(_decode, image, form)
-    if form.frames > 1:
-        frames = functools.cache(frames)
+    decoded: list[np.ndarray | InputError] = []
 
     def frame(index: int) -> np.ndarray:
-        return _clear(frames()[index], form)
+        # The frames of a file are decoded together, and once: where that fails, for all of them.
+        if not decoded:
+            try:
+                decoded.append(_decode(image, form))
+            except InputError as error:
+                decoded.append(error)
+        if isinstance(decoded[0], InputError):
+            raise decoded[0]
+        values = decoded[0][index]
+        if form.frames == 1:
+            decoded.clear()  # nobody asks again
+        return values
 
     return frame
 
@@ -174,20 +183,48 @@ def _decode(image: DicomFile, form: PixelFormat) -> np.ndarray:
         raise InputError(
             f"{image.path}: PixelData: expected {form.frames} frames, found {len(fragments)}"
         )
-    if image.syntax in _JPEG:
-        for fragment in fragments:
-            _check_size(fragment, image, form)
+    for fragment in fragments:
+        if image.syntax in _JPEG:
+            _check_head(fragment, image, form)
+        elif len(fragment) > _RLE_HEADER + form.bytes // form.frames * 129 // 128 + _RLE_SLACK:
+            raise InputError(
+                f"{image.path}: PixelData: expected {form.bytes // form.frames} bytes in a frame, "
+                f"found {len(fragment)} that are to be more when decoded"
+            )
     with _refusing(image):
         if image.syntax in _JPEG:
-            decoded = decode(image.data, form.frames)
+            decoded = decode(image.data, form.frames, form.bytes)
         else:
             decoder = get_decoder(image.syntax)
-            frames = decoder.iter_array(dataset, raw=True, decoding_plugin="pydicom")
+            frames = decoder.iter_array(
+                dataset, raw=True, decoding_plugin="pydicom", correct_unused_bits=False
+            )
             decoded = b"".join(values.astype(form.dtype).tobytes() for values, _ in frames)
-        return np.frombuffer(decoded, form.dtype).reshape(form.frames, *form.shape)
+        values = np.frombuffer(decoded, form.dtype).reshape(form.frames, *form.shape)
+    _check_bits(values, image, form)
+    return values
 
 
-def _check_size(fragment: bytes, image: DicomFile, form: PixelFormat) -> None:
+def _check_bits(values: np.ndarray, image: DicomFile, form: PixelFormat) -> None:
+    """Refuses decoded values of more bits than the file says: the highest would be lost.
+
+    Uncompressed pixels may hold something else beside their values, decoded ones do not.
+    """
+    if form.stored == form.allocated:
+        return
+    stored = clear_bits(values, form)
+    beyond = values != stored
+    if not (values < 0).any():
+        # Some decoders leave the sign to the reader: then all values are bit patterns.
+        beyond &= values != (stored & ((1 << form.stored) - 1))
+    if form.high == form.stored - 1 and beyond.any():
+        raise InputError(
+            f"{image.path}: BitsStored: expected the bits of the decoded values, found "
+            f"{form.stored} and the value {values[beyond][0]}"
+        )
+
+
+def _check_head(fragment: bytes, image: DicomFile, form: PixelFormat) -> None:
     """Refuses a codestream of another size than the file's, before a decoder makes room for it."""
     found = read_head(fragment)
     if found is None or found[:3] != (*form.shape, 1):
@@ -199,8 +236,8 @@ def _check_size(fragment: bytes, image: DicomFile, form: PixelFormat) -> None:
     # Of what GDCM was seen to end a process on, all was here.
     if not 2 <= found.bits <= form.allocated:
         raise InputError(
-            f"{image.path}: PixelData: expected samples of at most {form.allocated} bits as in "
-            f"BitsAllocated, found {found.bits} in the {image.syntax.name} codestream"
+            f"{image.path}: PixelData: expected samples of 2 to {form.allocated} bits, the latter "
+            f"being BitsAllocated, found {found.bits} in the {image.syntax.name} codestream"
         )
 
 
@@ -210,6 +247,8 @@ def _refusing(image: DicomFile) -> Iterator[None]:
     try:
         with silence():
             yield
+    except MemoryError:
+        raise  # which says nothing of the file
     except Exception as error:  # pydicom and its decoders have no common class
         if isinstance(error, InputError) and error.args[0].startswith(str(image.path)):
             raise

@@ -117,6 +117,8 @@ def read_reference(source: DicomSource, anonymize: bool) -> Reference:
             _anonymous(uid) if anonymize else uid,
             item.frame,
         )
+    if len({(image.uid, image.frame) for image in images.values()}) < len(images):
+        raise InputError("SOPInstanceUID: expected one of its own for every image, found it twice")
     planes = tuple(
         _plane(source, item.position, uid) for item, uid in zip(source.slices, images, strict=True)
     )

@@ -7,7 +7,6 @@ none and are refused as ever.
 """
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,13 +19,17 @@ from liverjax.io.dicom.stack import (
     SAME_POSITION_MM,
     TOLERANCE_MM,
     by_height,
+    check_acquisitions,
     check_voxels,
     offsets,
-    order,
+    refuse_plane,
+    refuse_sideways,
+    refuse_steps,
+    same_plane,
     single_step,
-    slice_step,
+    step_tolerance,
 )
-from liverjax.wording import counted
+from liverjax.wording import counted, listed
 
 _LOGGER = logging.getLogger(__name__)
 # Of the slices of a series at most this share may be unreadable.
@@ -90,16 +93,19 @@ def repair(images: Sequence[DicomFile], damaged: Sequence[InputError], where: st
     planes, dropped = _without_copies(planes)
     repairs += dropped
     slices = [plane.slice for plane in planes]
-    rows, straightened = _tilt(slices)
+    check_acquisitions(slices)
     indices, depth, step, filled = _regular_steps(slices)
+    rows, straightened = _tilt(slices)
     repairs += straightened + filled
-    height = slices[0].shape[0] + int(np.ceil(rows.max()))
-    check_voxels(depth, slices[0]._replace(shape=(height, slices[0].shape[1])))
-    straight = [_moved(plane.hu, row, height) for plane, row in zip(planes, rows, strict=True)]
+    shape = (slices[0].shape[0] + int(np.ceil(rows.max())), slices[0].shape[1])
+    check_voxels(depth, shape, slices[0])
+    hu = np.empty((depth, *shape), dtype=np.int16)
+    for index in range(depth):
+        hu[index] = _between(planes, rows, indices, index, shape[0])
     for item in repairs:
-        _LOGGER.warning("%s: %s (%s)", where, item.what, ", ".join(item.where))
+        _LOGGER.warning("%s: %s (%s)", where, item.what, listed(item.where))
     return Mended(
-        hu=_interpolate(straight, indices, depth),
+        hu=hu,
         origin=slices[0].position - rows[0] * slices[0].pixel_spacing[0] * slices[0].orientation[1],
         step=step,
         slices=slices,
@@ -113,41 +119,47 @@ def _readable(
 ) -> tuple[list[_Plane], list[Repair]]:
     """The planes that can be read; what cannot is left out, if it is little."""
     slices: list[Slice] = []
-    planes: list[_Plane] = []
     errors = list(damaged)
     for image in images:
         try:
             slices += read_slices(image)
         except InputError as error:
             errors.append(error)
-    if slices:
-        check_voxels(len(slices), slices[0])  # before anything is decoded
+    count = len(slices) + len(errors)
+    _give_up_on_many(errors, count)
+    check_voxels(len(slices), slices[0].shape, slices[0])  # before anything is decoded
+    planes: list[_Plane] = []
     for item in slices:
         try:
             planes.append(_Plane(item, to_hu(item)))
         except InputError as error:
             errors.append(error)
-    if errors and len(errors) > _MOST_LOST * (len(planes) + len(errors)):
-        raise errors[0]
+            _give_up_on_many(errors, count)
     return planes, _repair("left out {}, which cannot be read", [str(error) for error in errors])
+
+
+def _give_up_on_many(errors: Sequence[InputError], count: int) -> None:
+    """Raises the first of too many errors; decoding more of such a series would take long."""
+    if errors and len(errors) > _MOST_LOST * count:
+        raise errors[0]
 
 
 def _of_one_kind(planes: list[_Plane]) -> tuple[list[_Plane], list[Repair]]:
     """The planes of the size and orientation that most have."""
-    kinds = [_kind(plane.slice) for plane in planes]
-    (usual, count), *_ = Counter(kinds).most_common(1)
-    if 2 * count <= len(planes):
-        order([plane.slice for plane in planes])  # says what differs
-    kept = [plane for plane, kind in zip(planes, kinds, strict=True) if kind == usual]
-    others = [
-        str(plane.slice.path) for plane, kind in zip(planes, kinds, strict=True) if kind != usual
-    ]
+    kinds: list[list[_Plane]] = []
+    for plane in planes:
+        alike = (kind for kind in kinds if same_plane(plane.slice, kind[0].slice))
+        kind = next(alike, None)
+        if kind is None:
+            kinds.append([plane])
+        else:
+            kind.append(plane)
+    kept = max(kinds, key=len)
+    if 2 * len(kept) <= len(planes):
+        other = next(kind for kind in kinds if kind is not kept)
+        refuse_plane(other[0].slice, kept[0].slice)
+    others = [str(plane.slice.path) for kind in kinds if kind is not kept for plane in kind]
     return kept, _repair("left out {} of another size or orientation", others)
-
-
-def _kind(item: Slice) -> tuple[object, ...]:
-    orientation = np.round(item.orientation, 3) + 0.0  # no minus zero
-    return item.shape, tuple(orientation.ravel()), tuple(np.round(item.pixel_spacing, 3))
 
 
 def _without_copies(planes: list[_Plane]) -> tuple[list[_Plane], list[Repair]]:
@@ -166,15 +178,14 @@ def _without_copies(planes: list[_Plane]) -> tuple[list[_Plane], list[Repair]]:
 
 def _tilt(slices: list[Slice]) -> tuple[np.ndarray, list[Repair]]:
     """First row of every slice once the series is straight, the least of them 0."""
-    _, sideways = offsets(slices)
+    heights, sideways = offsets(slices)
     if np.linalg.norm(sideways, axis=1).max() <= TOLERANCE_MM:
         return np.zeros(len(slices)), []
-    heights, _ = offsets(slices)
     column = slices[0].orientation[1]
     slope = float((sideways @ column) @ heights / (heights @ heights))
     rest = sideways - np.outer(slope * heights, column)
     if np.linalg.norm(rest, axis=1).max() > TOLERANCE_MM or abs(slope) > _STEEPEST_TILT:
-        slice_step(slices)  # says what is wrong
+        refuse_sideways(slices, sideways)
     shift = slope * heights / slices[0].pixel_spacing[0]
     angle = np.degrees(np.arctan(slope))
     what = f"resampled {counted(len(slices), 'slice')} with a gantry tilt of {angle:.1f} degrees"
@@ -189,39 +200,27 @@ def _regular_steps(slices: list[Slice]) -> tuple[np.ndarray, int, float, list[Re
     heights, _ = offsets(slices)
     steps = np.diff(heights)
     usual = float(np.median(steps))
-    uneven = np.abs(steps - usual) > TOLERANCE_MM
-    if not uneven.any() and steps.min() >= SAME_POSITION_MM:
-        return np.arange(count, dtype=np.float64), count, float(steps.mean()), []
     widest = float(steps.max())
     if steps.min() < SAME_POSITION_MM or widest > min(_MOST_STEPS * usual, usual + _MOST_MM) + 0.1:
-        # Two slices in one place, or a gap that nobody can fill.
-        _refuse_steps(slices)
-    whole = np.maximum(np.rint(steps / usual), 1)
-    if (np.abs(steps - whole * usual) <= TOLERANCE_MM).all():
-        indices = np.concatenate([[0], np.cumsum(whole)])
-        depth = int(indices[-1]) + 1
+        refuse_steps(slices, heights)  # two slices in one place, or a gap that nobody can fill
+    indices = np.concatenate([[0], np.cumsum(np.maximum(np.rint(steps / usual), 1))])
+    depth = int(indices[-1]) + 1
+    mean = float(heights[-1] / indices[-1])
+    if np.abs(heights - mean * indices).max() <= step_tolerance(mean):
+        if depth == count:
+            return indices, depth, mean, []
+        whole = np.diff(indices)
         what = "filled in {} missing between others"
         gaps = [str(slices[i + 1].path) for i in np.flatnonzero(whole > 1)]
         filled = Repair(what.format(counted(depth - count, "slice")), tuple(gaps))
-        return indices, depth, float(heights[-1] / (depth - 1)), [filled]
+        return indices, depth, mean, [filled]
     indices = heights / usual
-    depth = int(np.floor(indices[-1] + 1e-6)) + 1
+    # The last slice may lie up to half a step from the last of the volume.
+    depth = int(np.ceil(indices[-1] - 0.5 - 1e-6)) + 1
     what = f"resampled uneven steps of {steps.min():.2f} to {widest:.2f} mm to {usual:.2f} mm"
-    odd = [str(slices[i + 1].path) for i in np.flatnonzero(uneven)]
+    uneven = np.abs(steps - usual) > step_tolerance(usual)
+    odd = [str(slices[i + 1].path) for i in np.flatnonzero(uneven)] or [str(slices[0].path.parent)]
     return indices, depth, usual, [Repair(what, tuple(odd))]
-
-
-def _refuse_steps(slices: list[Slice]) -> None:
-    """Raises what strict reading says of these steps."""
-    normal = np.cross(*slices[0].orientation)
-    first = slices[0].position
-    # Without what lies sideways, which was looked at before.
-    slice_step(
-        [
-            item._replace(position=first + ((item.position - first) @ normal) * normal)
-            for item in slices
-        ]
-    )
 
 
 def _moved(hu: np.ndarray, row: float, height: int) -> np.ndarray:
@@ -237,18 +236,21 @@ def _moved(hu: np.ndarray, row: float, height: int) -> np.ndarray:
     return np.rint(canvas[:height] + PADDING_HU).astype(np.int16)
 
 
-def _interpolate(planes: Sequence[np.ndarray], indices: np.ndarray, depth: int) -> np.ndarray:
-    """A volume [D, H, W] of planes at ascending `indices`: themselves, or means by weight."""
-    hu = np.empty((depth, *planes[0].shape), dtype=np.int16)
-    for index in range(depth):
-        above = int(np.searchsorted(indices, index - 1e-6))
-        if above == len(planes) or abs(indices[above] - index) <= 1e-6 or above == 0:
-            hu[index] = planes[min(above, len(planes) - 1)]
-            continue
-        part = (index - indices[above - 1]) / (indices[above] - indices[above - 1])
-        mean = (1 - part) * planes[above - 1].astype(np.float32) + part * planes[above]
-        hu[index] = np.rint(mean)
-    return hu
+def _between(
+    planes: Sequence[_Plane], rows: np.ndarray, indices: np.ndarray, index: int, height: int
+) -> np.ndarray:
+    """The plane of a volume at `index`: that of a slice there, or the mean of two by weight."""
+    above = int(np.searchsorted(indices, index - 1e-6))
+    last = len(planes) - 1
+
+    def straight(number: int) -> np.ndarray:
+        return _moved(planes[number].hu, rows[number], height)
+
+    if above > last or above == 0 or abs(indices[above] - index) <= 1e-6:
+        return straight(min(above, last))
+    part = (index - indices[above - 1]) / (indices[above] - indices[above - 1])
+    mean = (1 - part) * straight(above - 1).astype(np.float32) + part * straight(above)
+    return np.rint(mean).astype(np.int16)
 
 
 def _repair(what: str, where: list[str]) -> list[Repair]:

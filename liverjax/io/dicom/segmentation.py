@@ -129,6 +129,8 @@ def _write(
             data = name_by_contents(made)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    except MemoryError:
+        raise  # which says nothing of the tags
     except Exception as error:  # highdicom and pydicom have no common class of what they raise
         reason = str(error).partition("\n")[0][:200]
         raise InputError(f"{path}: cannot be written as a DICOM segmentation ({reason})") from error
@@ -218,14 +220,10 @@ def _describe(algorithm: Algorithm) -> list[SegmentDescription]:
 
 def _check_shape(path: Path, source: DicomSource, name: str, array: np.ndarray) -> None:
     """Refuses an array that is not on the grid of the volume that the source gave."""
-    rows, columns = source.shape
-    expected = (
-        int(max(item.depth for item in source.slices) + 1e-6) + 1,
-        rows + int(np.ceil(max(item.row for item in source.slices))),
-        columns,
-    )
-    if array.shape != expected:
-        raise InputError(f"{path}: {name}: expected the CT's shape {expected}, found {array.shape}")
+    if array.shape != source.volume_shape:
+        raise InputError(
+            f"{path}: {name}: expected the CT's shape {source.volume_shape}, found {array.shape}"
+        )
 
 
 def _check_place(path: Path, source: DicomSource, geometry: Geometry) -> None:

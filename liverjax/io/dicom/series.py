@@ -1,15 +1,15 @@
 """One CT series from DICOM files."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
-from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
 from liverjax.io.dicom.listing import (
+    Damaged,
     FoundSeries,
     choose_series,
     describe_series,
@@ -42,7 +42,11 @@ class Series(NamedTuple):
 
 
 def read_files(
-    files: Iterable[File], where: str, *, series_uid: str | None = None, lenient: bool = False
+    files: Callable[[], Iterable[File]],
+    where: str,
+    *,
+    series_uid: str | None = None,
+    lenient: bool = False,
 ) -> Series:
     """Reads one CT series from files in any order, among files that are no CT images.
 
@@ -53,46 +57,58 @@ def read_files(
     is their mean.
 
     Args:
-        files: of the series, and any others.
+        files: gives those of the series, and any others; where there are several series, a second
+            time.
         where: what to call them in an error.
         series_uid: SeriesInstanceUID of the one to read.
         lenient: mend what can be mended in place of refusing it, see `repair.repair`.
 
     Raises:
-        InputError: no CT image; several series of which none is meant; a damaged file; slices
-            that differ in size or orientation, share a position, are unevenly spaced or shifted
-            sideways. Names the file and the tag.
+        InputError: no CT image; several series of which none is meant; a damaged file, if it may
+            be of the series; slices that differ in size or orientation, share a position, are
+            unevenly spaced or shifted sideways. Names the file and the tag.
     """
-    damaged: list[InputError] = []
-    found = find_series(files, damaged if lenient else None)
-    if damaged and not found:
-        raise damaged[0]
+    damaged: list[Damaged] = []
+    tolerant = lenient or series_uid is not None
+    found = find_series(files(), damaged if tolerant else None)
+    if damaged and not any(series.info.is_ct for series in found):
+        raise damaged[0].error
     chosen = choose_series(found, where, series_uid)
     if len(found) > 1:
         _LOGGER.info("of %d series: %s", len(found), describe_series(chosen.info))
-    images = chosen.images or _read_again(chosen)
+    # A damaged file in another folder is of another series.
+    folders = {path.parent for path in chosen.paths}
+    near = [item.error for item in damaged if item.path.parent in folders]
+    images = chosen.images or _read_again(chosen, files())
     if lenient:
-        return _repaired(images, damaged, where)
+        mended = repair(images, near, where)
+        return _series(
+            mended.hu, mended.origin, mended.step, mended.slices, mended.places, mended.repairs
+        )
+    if near:
+        raise near[0]
+    return _read(images)
+
+
+def _read_again(chosen: FoundSeries, files: Iterable[File]) -> list[DicomFile]:
+    """The images of a series whose pixels were not kept."""
+    return [
+        image
+        for file in files
+        if file.path in chosen.paths and (image := read_dicom(file)) is not None
+    ]
+
+
+def _read(images: list[DicomFile]) -> Series:
+    """The images of a series that has nothing wrong with it."""
     slices = order([item for image in images for item in read_slices(image)])
     step = slice_step(slices)
-    check_voxels(len(slices), slices[0])
+    check_voxels(len(slices), slices[0].shape, slices[0])
     hu = np.empty((len(slices), *slices[0].shape), dtype=np.int16)
     for index, item in enumerate(slices):
         hu[index] = to_hu(item)
     places = [(float(index), 0.0) for index in range(len(slices))]
     return _series(hu, slices[0].position, step, slices, places, ())
-
-
-def _read_again(chosen: FoundSeries) -> list[DicomFile]:
-    """The images of a series whose pixels were not kept."""
-    return [image for file in chosen.files if (image := read_dicom(file)) is not None]
-
-
-def _repaired(images: list[DicomFile], damaged: list[InputError], where: str) -> Series:
-    mended = repair(images, damaged, where)
-    return _series(
-        mended.hu, mended.origin, mended.step, mended.slices, mended.places, mended.repairs
-    )
 
 
 def _series(
@@ -127,6 +143,7 @@ def _series(
         orientation=first.orientation,
         pixel_spacing=first.pixel_spacing,
         step=step,
+        volume_shape=hu.shape,
     )
     paths = tuple(item.file.path for item in slices)
     return Series(Volume(hu, geometry), paths, source, repairs)

@@ -11,8 +11,8 @@ from pydicom.dataset import Dataset
 from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
 from liverjax.io.dicom.functional_groups import functional_groups
-from liverjax.io.dicom.pixels import Frames, PixelFormat, open_pixels, read_format
-from liverjax.io.dicom.tags import has, integer, numbers, text
+from liverjax.io.dicom.pixels import Frames, PixelFormat, clear_bits, open_pixels, read_format
+from liverjax.io.dicom.tags import has, has_value, integer, numbers, text
 from liverjax.io.tree import File
 
 _INT16 = np.iinfo(np.int16)
@@ -20,6 +20,7 @@ PADDING_HU = np.int16(-1024)  # the lowest of the scale, as air
 SHORTEST_MM, LONGEST_MM = 1e-3, 1e3  # of a voxel
 _FARTHEST_MM = 1e6
 _MOST_HU = 1e6
+_ACQUISITION = ("AcquisitionNumber", "ConvolutionKernel", "ImageType")
 # What RescaleType may say where values are HU; US is "unspecified" (PS3.3 C.11.1.1.2).
 _HU_TYPES = {"", "HU", "HU_MOD", "US"}
 
@@ -36,8 +37,9 @@ class Slice(NamedTuple):
         thickness: mm to the next slice as far as the slice itself tells; None where it does not.
         rescale: slope and intercept from stored values to HU; None where not given.
         padding: lowest and highest stored value that mean "outside of the image"; None without.
-        shape: rows and columns.
-        pixels: gives the values as stored, [H, W], when called with the index of the frame.
+        acquisition: what slices of one scan have alike: number of the acquisition, kernel, kind.
+        form: of the pixels.
+        pixels: gives the values in their containers, when called with the index of the frame.
     """
 
     file: DicomFile
@@ -48,8 +50,14 @@ class Slice(NamedTuple):
     thickness: float | None
     rescale: tuple[float, float] | None
     padding: tuple[int, int] | None
-    shape: tuple[int, int]
+    acquisition: tuple[str, ...]
+    form: PixelFormat
     pixels: Frames
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.form.shape
 
     @property
     def path(self) -> PurePosixPath:
@@ -57,9 +65,13 @@ class Slice(NamedTuple):
         path = self.file.path
         return path if self.frame is None else path.with_name(f"{path.name} frame {self.frame}")
 
+    def contained(self) -> np.ndarray:
+        """Values with whatever lies beside their bits, [H, W]; InputError where damaged."""
+        return self.pixels(0 if self.frame is None else self.frame - 1)
+
     def stored(self) -> np.ndarray:
         """Values as stored, [H, W]; raises InputError where they are damaged."""
-        return self.pixels(0 if self.frame is None else self.frame - 1)
+        return clear_bits(self.contained(), self.form)
 
 
 def read_slices(image: DicomFile) -> list[Slice]:
@@ -105,16 +117,19 @@ def to_hu(item: Slice) -> np.ndarray:
     """
     if item.rescale is None:
         raise InputError(f"{item.path}: RescaleSlope and RescaleIntercept: missing")
-    stored = item.stored()
+    contained = item.contained()
+    stored = clear_bits(contained, item.form)
     slope, intercept = item.rescale
     if (slope, intercept) == (1.0, 0.0) and stored.dtype == np.int16:
         hu = stored
     else:
-        scaled = stored * np.float32(slope) + np.float32(intercept)
+        scaled = stored * slope + intercept
         hu = np.rint(scaled, out=scaled).clip(_INT16.min, _INT16.max).astype(np.int16)
     if item.padding is not None:
         low, high = item.padding
-        hu = np.where((stored >= low) & (stored <= high), PADDING_HU, hu)
+        # It may have bits beside those of the values, or the sign of a decoded one.
+        outside = [(values >= low) & (values <= high) for values in (contained, stored)]
+        hu = np.where(np.logical_or(*outside), PADDING_HU, hu)
     return hu
 
 
@@ -158,7 +173,10 @@ def _slice(
         thickness=_thickness(places, path),
         rescale=_rescale(holder("RescaleSlope", "RescaleIntercept"), path),
         padding=padding,
-        shape=form.shape,
+        acquisition=tuple(
+            text(holder(keyword), keyword) for keyword in (*_ACQUISITION, "FrameAcquisitionNumber")
+        ),
+        form=form,
         pixels=pixels,
     )
 
@@ -174,7 +192,7 @@ def _holder(places: list[Dataset], *keywords: str) -> Dataset:
 def _thickness(places: list[Dataset], path: PurePosixPath) -> float | None:
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
         dataset = _holder(places, keyword)
-        if text(dataset, keyword):
+        if has_value(dataset, keyword):
             value = np.abs(numbers(dataset, keyword, 1, path))
             if value[0] > 0:
                 _check_range(value, SHORTEST_MM, LONGEST_MM, keyword, path)
@@ -210,7 +228,7 @@ def _check_range(
 
 def _padding(dataset: Dataset, form: PixelFormat, path: PurePosixPath) -> tuple[int, int] | None:
     """Stored values that stand for no measurement (PS3.3 C.7.5.1.1.2)."""
-    if not has(dataset, "PixelPaddingValue"):
+    if not has_value(dataset, "PixelPaddingValue"):
         return None
     first = integer(dataset, "PixelPaddingValue", path)
     last = integer(dataset, "PixelPaddingRangeLimit", path, default=first)
@@ -218,7 +236,4 @@ def _padding(dataset: Dataset, form: PixelFormat, path: PurePosixPath) -> tuple[
         raise InputError(f"{path}: PixelPaddingValue: expected a stored value, found {first}")
     # The tag's own type says nothing of the sign: 63536 is -2000 among signed values.
     container = np.array([first, last]).astype(np.uint64).astype(form.dtype).astype(np.int64)
-    lowest = -(1 << (form.stored - 1)) if form.signed else 0
-    if container.min() < lowest or container.max() >= lowest + (1 << form.stored):
-        return None  # no value that can be stored
     return int(container.min()), int(container.max())

@@ -37,7 +37,8 @@ class DicomSource:
         shape: rows and columns of each.
         orientation: float64 [2, 3], LPS unit vectors along a row and along a column.
         pixel_spacing: float64 [2], mm between rows and between columns.
-        step: mm between slices along their normal.
+        step: mm between the slices of the volume along their normal.
+        volume_shape: [D, H, W] of the volume that was made of them.
     """
 
     files: tuple[Dataset, ...]
@@ -46,6 +47,7 @@ class DicomSource:
     orientation: np.ndarray
     pixel_spacing: np.ndarray
     step: float
+    volume_shape: tuple[int, ...]
 
     def on_slices(self, array: np.ndarray) -> np.ndarray:
         """An array [D, H, W] on the volume's grid as the slices of the series show it.

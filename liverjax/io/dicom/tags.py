@@ -10,19 +10,29 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from liverjax.errors import InputError
 
-_DECIMAL, _SHORT, _TEXT = ("DS", "IS"), {"US": False, "SS": True}, ("CS", "UI")
+_DECIMAL, _SHORT, _TEXT = ("DS", "IS"), {"US": False, "SS": True}, ("CS", "UI", "SH", "LO")
 _tag = cache(Tag)  # by keyword
+_vr = cache(dictionary_VR)
 
 
 def has(dataset: Dataset, keyword: str) -> bool:
     """Whether a data set holds a tag, with a value or without."""
     return _tag(keyword) in dataset
+
+
+def has_value(dataset: Dataset, keyword: str) -> bool:
+    """Whether a data set holds a tag that is not empty; a damaged value is one."""
+    try:
+        return has(dataset, keyword) and _value(dataset, keyword) not in (None, "", [])
+    except Exception:  # as below
+        return True
 
 
 def numbers(dataset: Dataset, keyword: str, count: int, path: PurePosixPath) -> np.ndarray:
@@ -64,7 +74,8 @@ def integer(dataset: Dataset, keyword: str, path: PurePosixPath, default: int | 
 def text(dataset: Dataset, keyword: str) -> str:
     """A tag as printable text of one line; empty where it is missing or damaged."""
     try:
-        value = str(_value(dataset, keyword) or "").strip()
+        found = _value(dataset, keyword)
+        value = "" if found is None else str(found).strip()
     except Exception:  # as above
         return ""
     if not value.isprintable():
@@ -79,11 +90,12 @@ def _value(dataset: Dataset, keyword: str) -> Any:
     item = dataset.get_item(_tag(keyword))
     if not isinstance(item, RawDataElement) or not item.value or not item.is_little_endian:
         return dataset.get(keyword)
-    if item.VR in _DECIMAL:
+    kind = item.VR or _vr(keyword)  # the implicit syntax names no types
+    if kind in _DECIMAL and b"_" not in item.value:
         values = [float(part) for part in item.value.strip(b" \0").split(b"\\")]
         return values if len(values) > 1 else values[0]
-    if item.VR in _SHORT and len(item.value) == 2:
-        return int.from_bytes(item.value, "little", signed=_SHORT[item.VR])
-    if item.VR in _TEXT:
+    if kind in _SHORT and len(item.value) == 2:
+        return int.from_bytes(item.value, "little", signed=_SHORT[kind])
+    if kind in _TEXT and item.value.isascii() and b"\x1b" not in item.value:
         return item.value.decode("ascii").rstrip(" \0")
     return dataset.get(keyword)

@@ -48,6 +48,30 @@ def test_compression_of_twelve_unsigned_bits(tmp_path, syntax):
     np.testing.assert_array_equal(volume.hu, stored.astype(np.int16) - 1024)
 
 
+@pytest.mark.parametrize("syntax", SYNTAXES)
+@pytest.mark.parametrize("bits", [12, 13])
+def test_compression_of_signed_bits(tmp_path, syntax, bits):
+    low = -(1 << (bits - 1))
+    stored = np.random.default_rng(4).integers(low, -low, HU[:1].shape).astype(np.int16)
+    tags = {"BitsStored": bits, "HighBit": bits - 1, "PixelRepresentation": 1}
+    data = edited(FILES["image_0"], PixelData=stored.tobytes(), **tags)
+    volume = read_ct(write_files(tmp_path / "in", {"image_0": compressed(data, syntax)}))
+    np.testing.assert_array_equal(volume.hu, stored)
+
+
+@pytest.mark.parametrize("syntax", ["JPEG 2000", "RLE"])
+def test_fewer_bits_than_decoded_values_have_are_refused(tmp_path, syntax):
+    data = edited(compressed(FILES["image_0"], syntax), BitsStored=11, HighBit=10)
+    with pytest.raises(InputError, match="BitsStored: expected the bits of the decoded values"):
+        read_ct(write_files(tmp_path / "in", {"image_0": data}))
+
+
+def test_rle_that_grows_beyond_a_frame_is_refused(tmp_path):
+    data = with_stream(compressed(FILES["image_0"], "RLE"), lambda stream: stream + bytes(1 << 16))
+    with pytest.raises(InputError, match="PixelData: expected 768 bytes in a frame, found"):
+        read_ct(write_files(tmp_path / "in", {"image_0": data}))
+
+
 @pytest.mark.parametrize("syntax", STREAMS)
 def test_a_damaged_stream_is_an_error(tmp_path, syntax):
     data = compressed(FILES["image_0"], syntax)
@@ -67,7 +91,7 @@ def test_samples_of_more_bits_than_there_is_room_for_are_refused(tmp_path):
     data = compressed(FILES["image_0"], "JPEG-LS")
     marker = data.index(b"\xff\xf7")
     data = data[: marker + 4] + bytes([32]) + data[marker + 5 :]
-    with pytest.raises(InputError, match=r"samples of at most 16 bits .* found 32 in the JPEG-LS"):
+    with pytest.raises(InputError, match=r"samples of 2 to 16 bits, .* found 32 in the JPEG-LS"):
         read_ct(write_files(tmp_path / "in", {"image_0": data}))
 
 
@@ -95,10 +119,34 @@ def test_a_lost_decoder_is_an_error_and_the_next_file_is_decoded(tmp_path, monke
     np.testing.assert_array_equal(read_ct(path).hu, HU[:1])
 
 
+def test_an_interrupted_answer_is_not_taken_for_the_next_file(tmp_path, monkeypatch):
+    paths = [
+        write_files(tmp_path / name, {"one": compressed(FILES[name], "JPEG-LS")})
+        for name in ("image_0", "image_1")
+    ]
+
+    def interrupted(pipe, most):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoder, "_receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            read_ct(paths[0])
+    np.testing.assert_array_equal(read_ct(paths[1]).hu, HU[1:2])
+
+
+def test_a_decoder_lost_while_idle_is_started_again(tmp_path):
+    path = write_files(tmp_path / "in", {"image_0": compressed(FILES["image_0"], "JPEG-LS")})
+    read_ct(path)
+    decoder._CHILD.process.kill()
+    decoder._CHILD.process.wait()
+    np.testing.assert_array_equal(read_ct(path).hu, HU[:1])
+
+
 def test_a_decoder_that_hangs_is_ended(tmp_path, monkeypatch):
     path = write_files(tmp_path / "in", {"image_0": compressed(FILES["image_0"], "JPEG-LS")})
     read_ct(path)
-    monkeypatch.setattr(decoder, "_receive", lambda pipe: decoder._exactly(pipe, 1 << 20))
+    monkeypatch.setattr(decoder, "_receive", lambda pipe, most: decoder._exactly(pipe, 1 << 20))
     monkeypatch.setattr(decoder, "_SECONDS", 0.5)
     monkeypatch.setattr(decoder, "_SECONDS_PER_FRAME", 0.0)
     with pytest.raises(InputError, match="took too long"):

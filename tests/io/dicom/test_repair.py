@@ -72,6 +72,24 @@ def test_a_copy_is_dropped_and_another_slice_in_its_place_is_not(tmp_path):
         read_scan(write_files(tmp_path / "two", FILES | {"other": other}), lenient=True)
 
 
+def test_spacing_that_strict_reading_takes_for_equal_is_equal(tmp_path):
+    files = {
+        name: edited(data, PixelSpacing=[0.742501 if index % 3 else 0.742499] * 2)
+        for index, (name, data) in enumerate(FILES.items())
+    }
+    path = write_files(tmp_path / "in", files)
+    assert len(read_scan(path).volume.hu) == len(read_scan(path, lenient=True).volume.hu) == 12
+    assert read_scan(path, lenient=True).repairs == ()
+
+
+def test_damaged_files_of_another_folder_do_not_count(tmp_path):
+    files = {f"ct/{name}": data for name, data in FILES.items()}
+    files |= {f"other/{index}.dcm": b"damaged" for index in range(9)}
+    scan = read_scan(write_files(tmp_path / "in", files), lenient=True)
+    assert scan.repairs == ()
+    np.testing.assert_array_equal(scan.volume.hu, HU)
+
+
 def test_a_localizer_is_left_out(tmp_path):
     localizer = edited(FILES["image_0"], ImageOrientationPatient=[0, 1, 0, 0, 0, -1])
     error, scan = read(tmp_path, FILES | {"image_99": localizer})

@@ -6,7 +6,7 @@ import SimpleITK as sitk  # noqa: N813
 
 from liverjax.errors import InputError
 from liverjax.io.archives import open_tree
-from liverjax.io.ct import read_ct
+from liverjax.io.ct import read_ct, read_scan
 from liverjax.io.dicom.mask import read_mask
 from liverjax.io.dicom.series import read_files
 from liverjax.io.tree import walk
@@ -58,7 +58,7 @@ def test_names_and_instance_numbers_play_no_part(tmp_path):
         for index, name in enumerate(names)
     }
     with open_tree(write_files(tmp_path / "in", shuffled)) as tree:
-        series = read_files(walk(tree), "in")
+        series = read_files(lambda: walk(tree), "in")
     np.testing.assert_array_equal(series.volume.hu, HU)
     assert [path.name for path in series.paths] == names
     np.testing.assert_allclose(
@@ -156,6 +156,54 @@ def test_slices_that_do_not_fit_are_refused(tmp_path, name, tags, message):
         read_ct(path)
 
 
+def two_scans(second_heights, **tags):
+    """A series of two scans, the second at its own heights and with its own tags."""
+    files = {k: edited(v, AcquisitionNumber=1) for k, v in series_files(HU).items()}
+    for height, (name, data) in zip(second_heights, series_files(HU).items(), strict=False):
+        files[f"second_{name}"] = edited(data, ImagePositionPatient=[0, 0, height], **tags)
+    return files
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("shift", [0.8, 0.4])
+def test_scans_among_one_another_are_not_one_volume(tmp_path, shift, lenient):
+    heights = [round(1.6 * index + shift, 3) for index in range(12)]
+    path = write_files(tmp_path / "in", two_scans(heights, AcquisitionNumber=2))
+    with pytest.raises(InputError, match=r"AcquisitionNumber.* found 2.* among slices of 1"):
+        read_scan(path, lenient=lenient)
+
+
+def test_scans_after_one_another_are(tmp_path):
+    heights = [round(1.6 * index, 3) for index in range(12, 20)]
+    files = two_scans(heights, AcquisitionNumber=2)
+    assert len(read_ct(write_files(tmp_path / "in", files)).hu) == 20
+
+
+def test_steps_that_add_up_to_another_place_are_refused(tmp_path):
+    heights = np.concatenate([np.arange(0, 20), 20 + 1.1 * np.arange(20)])
+    files = {
+        f"image_{index}": edited(data, ImagePositionPatient=[0, 0, round(float(height), 3)])
+        for index, (data, height) in enumerate(
+            zip(list(series_files(HU[:1]).values()) * 40, heights, strict=True)
+        )
+    }
+    path = write_files(tmp_path / "in", files)
+    with pytest.raises(InputError, match=r"image_\d+: .* mm from where even steps of 1\.0"):
+        read_ct(path)
+    scan = read_scan(path, lenient=True)
+    assert "resampled uneven steps" in scan.repairs[0].what
+
+
+def test_one_file_of_a_series_is_a_slice(tmp_path):
+    path = write_files(tmp_path, {"one": series_files(HU)["image_3"]}) / "one"
+    np.testing.assert_array_equal(read_ct(path).hu, HU[3:4])
+
+
+def test_a_name_that_is_too_long_is_refused():
+    with pytest.raises(InputError, match="cannot be read: File name too long"):
+        read_ct("a" * 300)
+
+
 def test_missing_and_cut_slices_are_refused(tmp_path):
     files = series_files(HU)
     missing = {name: data for name, data in files.items() if name != "image_5"}
@@ -175,7 +223,7 @@ def on_ct(tmp_path):
         write_files(tmp_path / "in" / "mask", files)
         with open_tree(tmp_path / "in") as tree:
             ct, mask = tree.open().folders
-            series = read_files(walk(ct), "in")
+            series = read_files(lambda: walk(ct), "in")
             return read_mask(mask.path, mask.open().files, series, value)
 
     return read

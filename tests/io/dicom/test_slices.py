@@ -163,16 +163,21 @@ def test_padding_of_the_other_sign_means_the_same_bits():
     assert to_hu(read(data)).tolist() == [[-1024, 40]]
 
 
-def test_padding_that_no_stored_value_can_have_is_none():
-    pixels = np.array([2096, 24], dtype=np.uint16)
+@pytest.mark.parametrize(("signed", "value"), [(0, 63536), (1, 62512)])
+def test_padding_beside_the_stored_bits_is_padding(signed, value):
     data = edited(
-        with_padding(pixels, "US", PixelPaddingValue=63536),
+        with_padding(np.array([value, 24], dtype=np.uint16), "US", PixelPaddingValue=value),
         BitsStored=12,
         HighBit=11,
-        PixelRepresentation=0,
-        RescaleIntercept=-1024,
+        PixelRepresentation=signed,
+        RescaleIntercept=-1000,
     )
-    assert to_hu(read(data)).tolist() == [[1072, -1000]]
+    assert to_hu(read(data)).tolist() == [[-1024, -976]]
+
+
+def test_an_empty_padding_is_none():
+    data = with_padding(np.array([0, 24], dtype=np.int16), PixelPaddingValue=None)
+    assert to_hu(read(data)).tolist() == [[0, 24]]
 
 
 def test_monochrome1_is_a_way_of_showing_and_changes_no_hu():
