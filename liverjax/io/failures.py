@@ -7,21 +7,42 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Any
+
+
+class _Silence:
+    """What is said otherwise, while something is silent; several may be so at once, or nested."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._usual: tuple[int, Any] = (0, None)
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+            if self._count == 1:
+                self._usual = logging.root.manager.disable, threading.excepthook
+                logging.disable(logging.CRITICAL)
+                threading.excepthook = lambda arguments: None
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._count -= 1
+            if not self._count:
+                logging.disable(self._usual[0])
+                threading.excepthook = self._usual[1]
+
+
+_SILENCE = _Silence()
 
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
     """Hides what libraries log and warn of while they fail; the error that follows says enough."""
-    disabled, excepthook = logging.root.manager.disable, threading.excepthook
-    logging.disable(logging.CRITICAL)
-    threading.excepthook = lambda arguments: None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-        threading.excepthook = excepthook
+    with _SILENCE, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ import numpy as np
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.phantom.phantom import Phantom, make_phantom
 from liverjax.io.atomic import replacing
-from liverjax.io.dicom.write import derive_uid, encode_slice
+from liverjax.io.dicom.uid import derive_uid
+from liverjax.io.dicom.write import encode_slice
 
 _FOREGROUND = 255
 # Fixed, so that the same patients give the same bytes; the earliest time a zip can hold.

@@ -34,7 +34,8 @@ _MARK = slice(128, 132)
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
 _PIXELS = b"\xe0\x7f\x10\x00"  # (7FE0,0010) in little-endian order
 _SWAPPED_PIXELS = b"\x7f\xe0\x00\x10"  # as in the retired big-endian syntax, refused by its UID
-_LONG = (b"OB", b"OW", b"UN")
+_LONG = (b"OB", b"OW", b"UN", b"SQ", b"UT", b"UC", b"UR", b"OD", b"OF", b"OL", b"OV", b"SV", b"UV")
+_HEADER_GROUP = b"\x02\x00"
 
 
 class DicomFile(NamedTuple):
@@ -101,7 +102,7 @@ def read_dicom(file: File) -> DicomFile | None:
 
 
 def _parse(data: bytes, path: PurePosixPath) -> DicomFile:
-    if DeflatedExplicitVRLittleEndian.encode() in data:  # or anywhere else
+    if _may_be_deflated(data):
         data = _inflate(data, path)
     opened = io.BytesIO(data)
     dataset = pydicom.dcmread(opened, stop_before_pixels=True)
@@ -125,12 +126,27 @@ def _check_other(path: PurePosixPath, data: bytes) -> None:
     # a suffix, and those with a number after the last point, such as a UID or 1.4_image_12, are
     # usual for slices. What follows the mark, the group of the file's header, tells most.
     empty = not any(data[: _MARK.start])
-    header = data[_MARK.stop : _MARK.stop + 2] == b"\x02\x00"
+    header = data[_MARK.stop : _MARK.stop + 2] == _HEADER_GROUP
     if suffix in _SUFFIXES or (empty and (header or not suffix or suffix[1:2].isdigit())):
         raise InputError(
             f"{path}: not a DICOM file: expected DICM after 128 bytes, found {data[_MARK]!r} in "
             f"{len(data)} bytes"
         )
+
+
+def _may_be_deflated(data: bytes) -> bool:
+    """Whether a file's header names the deflated syntax, or is of no plain form."""
+    at, deflated = _MARK.stop, DeflatedExplicitVRLittleEndian.encode()
+    while data[at : at + 2] == _HEADER_GROUP:
+        first = 12 if data[at + 4 : at + 6] in _LONG else 8
+        size = data[at + 8 : at + 12] if first == 12 else data[at + 6 : at + 8]
+        following = at + first + int.from_bytes(size, "little")
+        if following > len(data):
+            return True
+        if deflated in data[at:following]:
+            return True
+        at = following
+    return at == _MARK.stop
 
 
 def _inflate(data: bytes, path: PurePosixPath) -> bytes:

@@ -16,7 +16,7 @@ from pydicom.valuerep import DA, TM, format_number_as_ds
 from liverjax.errors import InputError
 from liverjax.io.dicom.source import DicomSource
 from liverjax.io.dicom.tags import text
-from liverjax.io.dicom.write import derive_uid
+from liverjax.io.dicom.uid import derive_uid
 
 # Whose the images are. These are copied as they are, the others only where they are well formed.
 _WHOSE = ("SpecificCharacterSet", "PatientName", "PatientID")

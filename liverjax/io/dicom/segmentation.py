@@ -26,7 +26,7 @@ from liverjax.io.dicom.reference import (
     refer,
 )
 from liverjax.io.dicom.source import DicomSource
-from liverjax.io.dicom.write import derive_uid
+from liverjax.io.dicom.uid import derive_uid
 from liverjax.labels import liver_mask, tumor_mask
 from liverjax.volume import Geometry, Segmentation
 

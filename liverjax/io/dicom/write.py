@@ -1,7 +1,6 @@
 """DICOM slices in the style of 3D-IRCADb-01, for synthetic patients and for tests."""
 
 import io
-import uuid
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -9,13 +8,9 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "liverjax")
+from liverjax.io.dicom.uid import derive_uid
+
 _LAST_BYTE = b"\0"
-
-
-def derive_uid(*parts: str) -> str:
-    """The same DICOM UID for the same `parts`, in the "2.25." form of PS3.5 annex B.2."""
-    return f"2.25.{uuid.uuid5(_NAMESPACE, chr(0).join(parts)).int}"
 
 
 def encode_slice(

@@ -8,7 +8,7 @@ from pydicom.filewriter import dcmwrite
 from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
-from liverjax.io.dicom.write import derive_uid
+from liverjax.io.dicom.uid import derive_uid
 from tests.io.dicom.files import SPACING
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from liverjax.io.dicom.write import derive_uid, encode_slice
+from liverjax.io.dicom.uid import derive_uid
+from liverjax.io.dicom.write import encode_slice
 
 SPACING = (1.6, 0.75, 0.5)
 # More than ten, so that the order of names differs from the order of positions.

@@ -7,7 +7,7 @@ from pydicom.uid import MRImageStorage
 from liverjax.errors import InputError
 from liverjax.io.ct import list_series, read_ct, read_scan
 from liverjax.io.dicom.listing import describe_series
-from liverjax.io.dicom.write import derive_uid
+from liverjax.io.dicom.uid import derive_uid
 from tests.io.dicom.files import SHAPE, below, edited, example_hu, series_files, write_files
 
 HU, OTHER = example_hu(), example_hu(1)

@@ -11,6 +11,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 from liverjax.errors import InputError
 from liverjax.io.dicom.mask import with_255
 from liverjax.io.tree import File
+from tests.io.dicom.compressed import compressed
 from tests.io.dicom.files import series_files
 
 MASK = np.array([[0, 1, 0], [1, 1, 1], [0, 0, 1]])
@@ -68,3 +69,11 @@ def test_tags_about_the_old_values_go():
 def test_what_is_no_slice_is_refused():
     with pytest.raises(InputError, match="in/image_0: expected a DICOM slice"):
         with_255(as_file(b"text that is long enough not to be a slice that was cut" * 4))
+
+
+@pytest.mark.parametrize("syntax", ["JPEG-LS", "RLE", "deflated"])
+def test_a_compressed_mask_is_written_uncompressed(syntax):
+    # GDCM and its like refuse the smallest images.
+    mask = np.kron(MASK, np.ones((8, 8), int)).astype(np.uint8)
+    written = with_255(as_file(compressed(slice_file(mask), syntax)))
+    np.testing.assert_array_equal(pydicom.dcmread(io.BytesIO(written)).pixel_array, mask * 255)

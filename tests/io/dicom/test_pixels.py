@@ -6,6 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from liverjax.errors import InputError
 from liverjax.io.ct import read_ct
@@ -151,6 +152,19 @@ def test_a_decoder_that_hangs_is_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(decoder, "_SECONDS_PER_FRAME", 0.0)
     with pytest.raises(InputError, match="took too long"):
         read_ct(path)
+
+
+def test_the_limit_holds_wherever_the_syntax_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("liverjax.io.dicom.file.MAX_INFLATED", 5000)
+    dataset = pydicom.dcmread(io.BytesIO(*series_files(np.zeros((1, 64, 64), np.int16)).values()))
+    dataset.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    dataset.file_meta.PrivateInformation = bytes(100_000)
+    dataset.file_meta.ImplementationVersionName = "x" * 16
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    with pytest.raises(InputError, match="expected at most 5000 bytes when inflated, found more"):
+        read_ct(write_files(tmp_path / "in", {"image_0": buffer.getvalue()}))
 
 
 def test_a_deflated_bomb_is_refused(tmp_path, monkeypatch):

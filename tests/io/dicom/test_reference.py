@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from liverjax.errors import InputError
-from liverjax.io.dicom.write import derive_uid
+from liverjax.io.dicom.uid import derive_uid
 from tests.io.dicom.enhanced import enhanced_ct
 from tests.io.dicom.files import SPACING, edited
 from tests.io.dicom.objects import (
@@ -170,3 +170,10 @@ def test_images_without_uids_are_refused(tmp_path, keyword, value, found):
             write(path, scan, labels)
     assert path.read_bytes() == b"as before"
     assert {item.name for item in tmp_path.iterdir()} == {"in", "out.dcm"}
+
+
+def test_images_that_share_a_uid_are_refused(tmp_path):
+    files = {name: edited(data, SOPInstanceUID="1.2.3") for name, data in FILES.items()}
+    scan = read(tmp_path / "in", files)
+    with pytest.raises(InputError, match="SOPInstanceUID: expected one of its own for every"):
+        write(tmp_path / "object.dcm", scan, LABELS)

@@ -11,7 +11,7 @@ from highdicom.seg import segread
 from liverjax.errors import InputError
 from liverjax.io.ct import read_scan
 from liverjax.io.dicom.segmentation import write_segmentation_object
-from liverjax.io.dicom.write import derive_uid
+from liverjax.io.dicom.uid import derive_uid
 from liverjax.reporting.drawing import LIVER_COLOR, TUMOR_COLOR
 from liverjax.volume import Geometry, Segmentation
 from tests.io.dicom.enhanced import enhanced_ct

@@ -85,6 +85,12 @@ def test_cut_slice_is_refused(length, name):
         read(DATA[:length], name)
 
 
+@pytest.mark.parametrize("name", ["image_7", "image_7.img", "1.2.840.7"])
+def test_a_damaged_mark_is_refused(name):
+    with pytest.raises(InputError, match=f"in/{name}: not a DICOM file"):
+        read(DATA[:128] + b"DIXM" + DATA[132:], name)
+
+
 def test_wrong_content_under_a_dicom_name_is_refused():
     with pytest.raises(InputError, match=r"image_7\.dcm: not a DICOM file"):
         read(b"text" * 100, "image_7.dcm")

@@ -7,7 +7,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from liverjax.io.dicom.write import derive_uid, encode_slice
+from liverjax.io.dicom.uid import derive_uid
+from liverjax.io.dicom.write import encode_slice
 from tests.conftest import require_program
 from tests.io.dicom.files import SPACING, example_hu, series_files
 
