@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -145,13 +146,19 @@ def _tables(report: Mapping[str, Any]) -> list[str]:
 def _volumes(report: Mapping[str, Any]) -> Table:
     burden = report["tumor_burden"]
     percent = None if burden is None else 100 * burden
+    digits = max(1, _decimals(percent))
     rows = (
         ("liver with tumours", _with(report["liver_ml"], 0, "mL"), str(report["liver_voxels"])),
         ("tumours", _with(report["tumor_ml"], 1, "mL"), str(report["tumor_voxels"])),
-        ("tumour burden", _with(percent, 1, "%"), ""),
+        ("tumour burden", _with(percent, digits, "%"), ""),
         ("mean of the liver without tumours", _with(report["liver_mean_hu"], 0, "HU"), ""),
     )
     return Table("Volumes", ("", "", "voxels"), rows)
+
+
+def _decimals(value: float | None) -> int:
+    """How many show two significant digits of what is neither unknown nor 0."""
+    return 1 - math.floor(math.log10(value)) if value else 0
 
 
 def _with(value: float | None, digits: int, unit: str) -> str:
@@ -217,8 +224,13 @@ def _network(stage: str, network: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _table(table: Table, centers: Sequence[Sequence[int]] | None = None) -> str:
     """A table, or one whose rows each lead to a place in the viewer."""
-    kind = ' class="prose"' if table.prose else ' class="jumps"' if centers is not None else ""
-    lines = [f'<h2>{escape(table.title)}</h2>\n<div class="scroll"><table{kind}>']
+    title = escape(table.title)
+    kind, box = ' class="prose"' if table.prose else "", 'class="scroll"'
+    if centers is not None:
+        kind = ' class="jumps"'
+        # It may be long; keys scroll only what can have the focus.
+        box = f'class="scroll long" tabindex="0" role="region" aria-label="{title}"'
+    lines = [f"<h2>{title}</h2>\n<div {box}><table{kind}>"]
     lines.append(_row([escape(cell) for cell in table.header], "th"))
     for index, row in enumerate(table.rows):
         cells = [escape(cell) for cell in row]
@@ -242,7 +254,7 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
     ]
     if report["tumors"]:
         notes.append(
-            "A lesion is a connected piece; both diameters are of the same axial slice, at right "
-            "angles. docs/REPORT.md of liverjax defines every figure."
+            "A lesion is what is connected; both diameters are of one contiguous piece in an axial "
+            "slice, at right angles. docs/REPORT.md of liverjax defines every figure."
         )
     return notes

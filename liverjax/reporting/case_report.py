@@ -20,6 +20,10 @@ UNKNOWN_SPACING = (
     "The voxel size of this CT is not known, so there are no figures in mm or mL and no positions "
     "in the patient."
 )
+MENDED = (
+    "This CT was mended as it was read. All figures and segmentation.nii.gz are of the mended "
+    "grid; segmentation.dcm lies on the slices as they were."
+)
 
 _SIDES = (("R", "L"), ("A", "P"), ("I", "S"))
 
@@ -50,7 +54,7 @@ def build_report(
     report = {
         "schema_version": SCHEMA_VERSION,
         "notice": NOTICE,
-        "messages": _messages(volume, measured),
+        "messages": _messages(volume, measured, repairs),
         "shape": volume.hu.shape,
         "spacing_mm": volume.geometry.spacing,
         "orientation": "".join(orientations.aff2axcodes(volume.geometry.affine, _SIDES)),
@@ -68,11 +72,13 @@ def schema() -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _messages(volume: Volume, measured: Measurements) -> list[str]:
+def _messages(volume: Volume, measured: Measurements, repairs: Sequence[str]) -> list[str]:
     """What a reader must know before the figures."""
     messages = []
     if not measured.liver_voxels:
         messages.append(NO_LIVER)
     if not volume.geometry.spacing_known:
         messages.append(UNKNOWN_SPACING)
+    if repairs:
+        messages.append(MENDED)
     return messages

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from liverjax.components import label_components
 from liverjax.labels import Label
-from liverjax.reporting.diameters import longest_diameter, perpendicular_diameter
+from liverjax.reporting.diameters import axial_diameters
 from liverjax.volume import (
     Geometry,
     Segmentation,
@@ -26,10 +26,11 @@ class Tumor:
     Attributes:
         voxels: its size, known whatever the spacing.
         volume_ml: None where the voxel size is not known.
-        longest_axial_diameter_mm: the largest distance between two of its points in one axial
-            slice, see `diameters.longest_diameter`; None where the voxel size is not known.
-        perpendicular_diameter_mm: the largest one at right angles to it in the same slice, see
-            `diameters.perpendicular_diameter`; None where the voxel size is not known.
+        longest_axial_diameter_mm: the largest distance between two points of what is connected
+            in one axial slice, see `diameters.axial_diameters`; None where the voxel size is not
+            known.
+        perpendicular_diameter_mm: the largest one at right angles to it in the same piece of the
+            same slice; None where the voxel size is not known.
         slice_index: the axial slice of that diameter, counted from 0 at the feet. Where the
             voxel size is not known, the slice in which the tumour is longest in pixels.
         center_voxel: centroid as (slice, row, column), counted from 0 at the feet, the front and
@@ -133,9 +134,7 @@ def _measure_tumor(
         hu: the box of the CT.
     """
     voxels = int(np.count_nonzero(mask))
-    steps = geometry.affine[:3, 1:3]
-    diameters = [longest_diameter(plane, steps) for plane in mask]
-    longest = int(np.argmax(diameters))
+    diameters = axial_diameters(mask, geometry.affine[:3, 1:3])
     centroid = corner + np.argwhere(mask).mean(axis=0)
     d, h, w = centroid.tolist()
     x, y, z = (geometry.affine[:3, :3] @ centroid + geometry.affine[:3, 3]).tolist()
@@ -143,11 +142,9 @@ def _measure_tumor(
     return Tumor(
         voxels=voxels,
         volume_ml=None if voxel_ml is None else voxels * voxel_ml,
-        longest_axial_diameter_mm=diameters[longest] if geometry.spacing_known else None,
-        perpendicular_diameter_mm=(
-            perpendicular_diameter(mask[longest], steps) if geometry.spacing_known else None
-        ),
-        slice_index=int(corner[0]) + longest,
+        longest_axial_diameter_mm=diameters.longest if geometry.spacing_known else None,
+        perpendicular_diameter_mm=diameters.perpendicular if geometry.spacing_known else None,
+        slice_index=int(corner[0]) + diameters.slice_index,
         center_voxel=(d, h, w),
         center_lps_mm=(x, y, z) if geometry.spacing_known else None,
         mean_hu=None if hu is None else float(hu[mask].mean(dtype=np.float64)),

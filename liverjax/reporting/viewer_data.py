@@ -86,7 +86,7 @@ def viewer_data(
         # Differences between neighbours along a row, modulo 256, pack better by an eighth.
         _pack(np.diff(_to_greys(hu[box], shape), axis=2, prepend=np.uint8(0))),
         "" if liver is None else _pack(labels[liver]),
-        _note(hu[box].shape, shape, _tilt(geometry)),
+        _note(hu.shape, box, shape, _tilt(geometry)),
     )
 
 
@@ -180,13 +180,17 @@ def _tilt(geometry: Geometry) -> float:
     return float(np.degrees(np.arccos(np.clip(cosines.min(), 0, 1))))
 
 
-def _note(full: tuple[int, ...], shape: tuple[int, int, int], tilt: float) -> str:
+def _note(whole: tuple[int, ...], box: Box, shape: tuple[int, int, int], tilt: float) -> str:
     low, high = WINDOW
     note = f"The pictures show {low} to {high} HU in {GREYS} grey levels"
-    if tuple(full) != shape:
+    full = tuple(side.stop - side.start for side in box)
+    if full != shape:
         sizes = [" x ".join(map(str, each)) for each in (full, shape)]
         note += f", averaged from {sizes[0]} to {sizes[1]} voxels (slices, rows, columns)"
     note += ". Outlines and figures are of the full resolution."
+    if full != tuple(whole):
+        rows, columns = (f"{side.start} to {side.stop - 1}" for side in box[1:])
+        note += f" The pictures are cropped to the body: rows {rows}, columns {columns}."
     if tilt >= 1:
         note += f" The slices are oblique, by {tilt:.0f} degrees from the axes of the patient."
     return note

@@ -8,7 +8,7 @@ from pydicom.uid import MediaStorageDirectoryStorage, MRImageStorage
 
 from liverjax.errors import InputError
 from liverjax.io.ct import read_scan
-from liverjax.io.dicom.write import derive_uid
+from liverjax.io.dicom.uid import derive_uid
 from tests.corpus.case import Case
 from tests.corpus.dicom_files import (
     FILES,

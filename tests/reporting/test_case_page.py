@@ -72,14 +72,25 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def tab(browser):
-    """One for all, and what its pages asked for and complained of."""
+def open_tab(browser):
+    """A tab, and what its pages ask for and complain of."""
     page, seen = browser.new_page(viewport={"width": 1200, "height": 900}), []
     page.on("console", lambda message: seen.append(message.text))
     page.on("pageerror", lambda error: seen.append(str(error)))
     page.on("request", lambda request: seen.append(request.url))
     return page, seen
+
+
+def open_file(page, path):
+    page.goto(path.as_uri())
+    page.wait_for_selector("#position:not(:empty)")
+    page.uncheck("#show-cross")
+
+
+@pytest.fixture(scope="module")
+def tab(browser):
+    """One for all files but the first."""
+    return open_tab(browser)
 
 
 @pytest.fixture
@@ -89,10 +100,8 @@ def load(tab):
     asked = []
 
     def open_page(path):
-        page.goto(path.as_uri())
+        open_file(page, path)
         asked.append(path.as_uri())
-        page.wait_for_selector("#position:not(:empty)")
-        page.uncheck("#show-cross")
         return page
 
     seen.clear()
@@ -105,9 +114,40 @@ def file(tmp_path_factory):
     return save(tmp_path_factory.mktemp("page") / "report.html")
 
 
+@pytest.fixture(scope="module")
+def opened(browser, file):
+    """The first file, opened once; it must ask for nothing but itself and complain of nothing."""
+    page, seen = open_tab(browser)
+    open_file(page, file)
+    assert seen == [file.as_uri()]
+    start = [slider(page, view) for view in VIEWS]
+    return page, seen, start
+
+
 @pytest.fixture
-def page(load, file):
-    return load(file)
+def page(opened):
+    """The first file, as it is when opened; it must ask for nothing and complain of nothing."""
+    page, seen, start = opened
+    page.bring_to_front()
+    seen.clear()
+    page.evaluate(
+        """() => {
+          const set = (id, property, value) => {
+            const control = document.getElementById(id);
+            control[property] = value;
+            control.dispatchEvent(new Event("change"));
+          };
+          set("show-liver", "checked", true);
+          set("show-tumor", "checked", true);
+          set("show-cross", "checked", false);
+          set("window", "selectedIndex", 0);
+          scrollTo(0, 0);
+        }"""
+    )
+    for view, value in zip(VIEWS, start, strict=True):
+        move(page, view, value)
+    yield page
+    assert seen == []
 
 
 def pixels(page, view):
@@ -170,7 +210,10 @@ def test_slider_changes_its_picture_alone(page, view):
     move(page, view, 13)
     for name in VIEWS:
         assert np.array_equal(before[name], pixels(page, name)) == (name != view)
-    assert f" 13 (0 to {SHAPE[VIEWS[view][0]] - 1})" in page.inner_text(f"#{view}-slice")
+    start, stop = BODY[VIEWS[view][0]]
+    assert f" 13 ({start} to {stop - 1})" in page.inner_text(f"#{view}-slice")
+    ends = [page.get_attribute(f"#{view}-slider", name) for name in ("min", "max")]
+    assert ends == [str(start), str(stop - 1)]
 
 
 def test_keys_and_wheel_move_by_a_slice(page):
@@ -277,10 +320,51 @@ def test_stored_order_and_obliquity_make_no_difference(load, page, tmp_path):
     hu, labels = (
         orientations.apply_orientation(array, turn) for array in (make_hu(), make_labels())
     )
-    load(save(tmp_path / "report.html", hu, labels, stored))
+    other = load(save(tmp_path / "report.html", hu, labels, stored))
     for view, picture in zip(VIEWS, expected, strict=True):
-        np.testing.assert_array_equal(pixels(page, view), picture)
-    assert "oblique, by 12 degrees" in page.inner_text("footer")
+        np.testing.assert_array_equal(pixels(other, view), picture)
+    assert "oblique, by 12 degrees" in other.inner_text("footer")
+
+
+def apart(page, one, other):
+    """Whether two elements do not overlap from top to bottom."""
+    upper, lower = (page.locator(name).bounding_box() for name in (one, other))
+    return upper["y"] + upper["height"] <= lower["y"]
+
+
+def test_letters_of_flat_views_are_apart(load, tmp_path):
+    flat = Geometry.from_axes((-20.0, 10.0, 100.0), (0.1, 1.0, 1.0))
+    page = load(save(tmp_path / "report.html", geometry=flat))
+    for view in ("coronal", "sagittal"):
+        assert apart(page, f".{view} figcaption", f".{view} .top")
+        assert apart(page, f".{view} .top", f".{view} .bottom")
+        assert apart(page, f".{view} .bottom", f"#{view}-slider")
+        box = page.locator(f"#{view}").bounding_box()
+        assert box["width"] / box["height"] == pytest.approx(
+            (70 if view == "coronal" else 50) / 2.4, rel=0.1
+        )
+
+
+def test_many_lesions_scroll_in_their_own_box(load, tmp_path):
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[4:20, 8:50, 8:60] = 1
+    labels[6:18:6, 10:40:5, 10:55:9] = 2
+    page = load(save(tmp_path / "report.html", labels=labels))
+    rows = page.locator("tr[data-center]")
+    assert rows.count() == 60
+    page.set_viewport_size({"width": 390, "height": 844})
+    table = page.locator(".scroll.long")
+    sizes = table.evaluate(
+        "(box) => [box.clientWidth, box.scrollWidth, box.clientHeight, box.scrollHeight]"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert sizes[0] < sizes[1]
+    assert sizes[2] < min(sizes[3], 844)
+    rows.last.click()
+    assert page.inner_text("tr.chosen button") == "60"
+    header = page.locator(".long th").first.bounding_box()
+    assert header["y"] == pytest.approx(table.bounding_box()["y"], abs=1)
+    page.set_viewport_size({"width": 1200, "height": 900})
 
 
 def test_unknown_spacing(load, tmp_path):
@@ -327,6 +411,18 @@ def test_failure_to_unpack_is_told(tab, file, tmp_path):
     page.wait_for_selector("#failure:visible")
     assert "cannot be shown" in page.inner_text("#failure")
     assert page.is_visible("tr[data-center] >> nth=0")
+
+
+@pytest.mark.parametrize(
+    ("burden", "expected"),
+    [
+        *((None, "-"), (0.0, "0.0 %"), (0.00047, "0.047 %"), (0.0000123, "0.0012 %")),
+        *((0.0056, "0.56 %"), (0.056, "5.6 %"), (0.123, "12.3 %"), (1.0, "100.0 %")),
+    ],
+)
+def test_burden_has_two_significant_digits(tmp_path, burden, expected):
+    text = save(tmp_path / "report.html", tumor_burden=burden).read_text(encoding="utf-8")
+    assert f"<td>tumour burden</td><td>{expected}</td>" in text
 
 
 def test_texts_are_escaped(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from liverjax.config_json import to_dict
 from liverjax.errors import InputError
 from liverjax.inference.postprocess import Postprocess
-from liverjax.reporting.case_report import NO_LIVER, UNKNOWN_SPACING, build_report, schema
+from liverjax.reporting.case_report import MENDED, NO_LIVER, UNKNOWN_SPACING, build_report, schema
 from liverjax.volume import Geometry, Segmentation, Volume
 from tests.conftest import ROOT
 
@@ -68,7 +68,7 @@ def test_report_is_plain_and_complete():
     assert found["shape"] == [6, 20, 24]
     assert found["spacing_mm"] == pytest.approx([3.0, 0.5, 0.8])
     assert found["orientation"] == "SPL"
-    assert found["messages"] == []
+    assert found["messages"] == [MENDED]
     assert found["repairs"] == list(REPAIRS)
     assert [tumor["voxels"] for tumor in found["tumors"]] == [32, 1]
     assert found["source"] == {name: SOURCE[name] for name in ("liverjax", "liver", "tumor")}
@@ -94,6 +94,13 @@ def test_no_liver_is_said():
     found = report(found=False)
     assert found["messages"] == [NO_LIVER]
     assert (found["liver_voxels"], found["tumors"], found["tumor_burden"]) == (0, [], None)
+
+
+def test_it_is_said_that_the_ct_was_mended():
+    assert report()["messages"] == []
+    assert report(UNKNOWN, repairs=REPAIRS)["messages"] == [UNKNOWN_SPACING, MENDED]
+    assert "segmentation.nii.gz" in MENDED
+    assert "segmentation.dcm" in MENDED
 
 
 def test_another_grid_is_refused():

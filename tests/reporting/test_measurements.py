@@ -156,7 +156,47 @@ def test_perpendicular_of_a_square_runs_along_its_other_diagonal():
     assert tumor.perpendicular_diameter_mm == pytest.approx(tumor.longest_axial_diameter_mm, 0.06)
 
 
-def test_perpendicular_spans_holes_and_pieces():
+def test_diameters_are_of_one_piece_of_a_slice():
+    """Two islands at the ends of a slice, joined in the next one by a bridge that is shorter."""
+    array = labels(np.s_[2, 10:14, 6:12], np.s_[2, 10, 40:44], np.s_[3, 11, 11:41])
+    array[4, 11, 6:44] = 2  # joins in another slice, and is the longest
+    tumor = only_tumor(array)
+    assert (tumor.slice_index, tumor.longest_axial_diameter_mm) == (4, pytest.approx(38 * 0.8))
+    array[4] = labels()[4]
+    array[3, 11, 20] = 1  # an island each, and two parts of the bridge
+    array[2, 11, 18:23] = 2
+    tumor = only_tumor(array)
+    assert (tumor.slice_index, tumor.longest_axial_diameter_mm) == (3, pytest.approx(20 * 0.8))
+    assert tumor.perpendicular_diameter_mm == pytest.approx(0.5)
+
+
+def test_pixels_that_touch_at_a_corner_are_one_piece():
+    tumor = only_tumor(labels(np.s_[2, 10, 10:14], np.s_[2, 11, 14:18]))
+    assert tumor.longest_axial_diameter_mm == pytest.approx(np.hypot(8 * 0.8, 0.5), abs=0.02)
+
+
+def test_piece_within_the_box_of_another_is_measured_for_itself():
+    """A dot in the bend of an L, which the slice above joins to it."""
+    array = labels(np.s_[2, 10:30, 10], np.s_[2, 29, 10:20], np.s_[2, 12, 18], np.s_[3, 11, 11:18])
+    alone = labels(np.s_[2, 10:30, 10], np.s_[2, 29, 10:20])
+    found, expected = only_tumor(array), only_tumor(alone)
+    assert found.voxels == expected.voxels + 8
+    assert found.slice_index == 2
+    assert found.longest_axial_diameter_mm == expected.longest_axial_diameter_mm
+    assert found.perpendicular_diameter_mm == expected.perpendicular_diameter_mm
+
+
+def test_of_equally_long_pieces_the_widest_counts():
+    """Two bars of one length in slices 2 and 4, the second with a tooth; again in slice 5."""
+    array = labels(np.s_[2, 10, 10:30], np.s_[3, 10:15, 12], np.s_[4:6, 14, 10:30])
+    array[4:6, 15:18, 20] = 2
+    tumor = only_tumor(array)
+    assert tumor.longest_axial_diameter_mm == pytest.approx(20 * 0.8)
+    assert tumor.slice_index == 4
+    assert tumor.perpendicular_diameter_mm == pytest.approx(4 * 0.5)
+
+
+def test_perpendicular_spans_holes():
     ring = labels(np.s_[3, 10:21, 8:33])
     ring[3, 12:19, 10:31] = 1
     solid = only_tumor(labels(np.s_[3, 10:21, 8:33]))

@@ -48,6 +48,7 @@ def test_small_ct_is_packed_as_it_is(case):
     found = unpack(data.labels, about["labels"]["shape"])
     np.testing.assert_array_equal(found, labels[2:9, 10:30, 10:30])
     assert "averaged" not in data.note
+    assert "cropped to the body: rows 4 to 35, columns 6 to 45." in data.note
 
 
 def test_large_ct_is_averaged_and_its_labels_are_not(case):
@@ -114,6 +115,12 @@ def test_labels_outside_of_the_body_are_shown(case):
     labels[0, 0, 0] = 1
     about = viewer_data(Volume(hu, GRID), Segmentation(labels, GRID)).about
     assert about["ct"]["start"] == [0, 0, 0]
+
+
+def test_ct_that_is_shown_whole_is_not_called_cropped(case):
+    data = viewer_data(Volume(np.zeros(SHAPE, np.int16), GRID), Segmentation(case[1], GRID))
+    assert data.about["ct"]["stop"] == list(SHAPE)
+    assert "cropped" not in data.note
 
 
 def test_oblique_slices_are_told(case):

@@ -3,7 +3,7 @@
 (async () => {
   const element = (id) => document.getElementById(id);
   const about = JSON.parse(element("about").textContent);
-  const { shape, size, affine, ct, labels, colors } = about;
+  const { size, affine, ct, labels, colors } = about;
 
   // Axes: 0 to the head, 1 to the back, 2 to the left. What runs upwards is drawn from below.
   const VIEWS = [
@@ -169,7 +169,7 @@
     if (element("show-cross").checked) drawCross(context, view, width, height);
     element(`${view.name}-slider`).value = cursor[view.axis];
     element(`${view.name}-slice`).textContent =
-      `${view.steps} ${cursor[view.axis]} (0 to ${shape[view.axis] - 1})`;
+      `${view.steps} ${cursor[view.axis]} (${ct.start[view.axis]} to ${ct.stop[view.axis] - 1})`;
   }
 
   function tellPosition() {
