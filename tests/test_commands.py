@@ -10,7 +10,15 @@ import pytest
 
 from tests.commands import run
 from tests.conftest import ROOT
-from tests.io.dicom.files import below, box, edited, example_hu, series_files, write_files
+from tests.io.dicom.files import (
+    below,
+    box,
+    edited,
+    example_hu,
+    patient_files,
+    series_files,
+    write_files,
+)
 
 WRITTEN = ["preview.png", "report.html", "report.json", "segmentation.dcm", "segmentation.nii.gz"]
 
@@ -72,8 +80,9 @@ def test_the_script_predicts_a_folder_of_patients(small_run, tmp_path):
     )
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
-    failed, summary, output = result.stdout.splitlines()
+    failed, *numbers, summary, output = result.stdout.splitlines()
     assert failed.startswith("patients/3Dircadb1.6.zip: ")
+    assert numbers == [f"case00{n - 3}: patients/3Dircadb1.{n}.zip" for n in (4, 5)]
     assert summary == "2 CTs done, 0 skipped, 1 failed"
     assert output == str(tmp_path / "out")
     assert written(tmp_path / "out") == ["case001", "case002"]
@@ -105,6 +114,65 @@ def test_the_script_lists_series_without_networks(tmp_path):
     assert thick_line.startswith("  ct/thick: CT, 5 slices")
     assert thin_line.startswith("* ct/thin: CT, 12 slices, 1.6 x 0.75 x 0.5 mm")
     assert "liver_04" not in listing.stdout
+
+
+def list_series(*flags):
+    """Exit code, lines and errors of --list_series."""
+    result = run_script("liverjax-predict", "--list_series", *flags)
+    return result.returncode, result.stdout.splitlines()[1:], result.stderr.splitlines()
+
+
+def test_a_star_marks_only_what_would_be_read(tmp_path):
+    other = {
+        path: edited(data, SeriesInstanceUID="2.25.9")
+        for path, data in series_files(box(0, 9)).items()
+    }
+    ct = write_files(tmp_path / "ct", below("a", series_files(example_hu())) | below("b", other))
+    code, lines, (error,) = list_series(f"--input={ct / 'a'}", "--series_uid=2.25.1")
+    assert (code, len(lines), lines[0][0]) == (1, 1, " ")
+    assert error == f"error: {ct / 'a'}: no series 2.25.1; found"
+    code, lines, _ = list_series(f"--input={ct}", "--series_uid=2.25.9")
+    assert (code, [line[0] for line in lines]) == (0, [" ", "*"])
+    patient = write_files(tmp_path / "patient", patient_files({"liver": box(2, 9)}))
+    for mesh in (True, False):  # no archive, which predict does not open
+        code, lines, errors = list_series(f"--input={patient}")
+        assert (code, errors, len(lines)) == (0, [], 2)
+        (line,) = (line for line in lines if line.startswith("*"))
+        assert line.startswith("* patient/PATIENT_DICOM: CT, 12 slices")
+        assert any("MESHES_VTK.zip" in line for line in lines) == mesh
+        (patient / "MESHES_VTK.zip").unlink(missing_ok=True)
+    (tmp_path / "ct.nii").write_bytes(b"no image")
+    code, lines, (error,) = list_series(f"--input={tmp_path / 'ct.nii'}")
+    assert (code, lines) == (1, [])
+    assert "ct.nii" in error
+
+
+INTERRUPTED = """
+import atexit, os
+from liverjax.commands import app
+
+def main():
+    print("done so far")
+    raise KeyboardInterrupt
+
+# What XLA's threads do while the interpreter is taken down.
+atexit.register(os.kill, os.getpid(), 11)
+app.run(main)
+"""
+
+
+def test_an_interrupt_ends_the_program_before_anything_can_crash():
+    result = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (130, "done so far\n")
+    assert result.stderr == "interrupted\n"
+
+
+def test_without_input_the_error_is_one_line():
+    result = run_script("liverjax-predict", "--output=o")
+    assert result.returncode == 1
+    assert result.stderr == "error: --input: expected a path, found nothing\n"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Runs a command's main so that an error a user can mend is one line, not a traceback."""
 
+import contextlib
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -39,8 +41,7 @@ def run(main: Callable[[], None], own: flags.FlagValues | None = None, doc: str 
             print(error, file=sys.stderr)
             sys.exit(143)
         except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            sys.exit(130)  # 128 + SIGINT
+            _end_at_once()
         except (LiverjaxError, OSError) as error:
             _fail(error)
 
@@ -52,6 +53,19 @@ def run(main: Callable[[], None], own: flags.FlagValues | None = None, doc: str 
     main_module = sys.modules["__main__"]
     main_module.__doc__ = main_module.__doc__ or doc
     app.run(guarded, flags_parser=_parse)
+
+
+def _end_at_once() -> NoReturn:
+    """Ends an interrupted program with 128 + SIGINT.
+
+    Not by an exception: while the interpreter is taken down, threads of XLA that are still at work
+    crash it.
+    """
+    for stream, text in ((sys.stdout, ""), (sys.stderr, "interrupted\n")):
+        with contextlib.suppress(OSError, ValueError):  # whoever read it may be gone
+            stream.write(text)
+            stream.flush()
+    os._exit(130)
 
 
 def _adopt(own: flags.FlagValues) -> None:

@@ -19,11 +19,11 @@ from liverjax.errors import InputError, LiverjaxError
 from liverjax.inference.cascade import load_cascade
 from liverjax.io.atomic import make_folder
 from liverjax.io.ct import read_scan
-from liverjax.workflows.case_files import REPORT, Wanted, files_of
+from liverjax.workflows.case_files import REPORT, Wanted, check_wanted, files_of
 from liverjax.workflows.inputs import Case, find_cases
 from liverjax.workflows.predict import has_result, predict
 from liverjax.workflows.predict_all import format_outcome, predict_all
-from liverjax.workflows.series_list import series_lines
+from liverjax.workflows.series_list import list_input
 
 _OWN = flags.FlagValues()
 _string = partial(flags.DEFINE_string, flag_values=_OWN)
@@ -33,7 +33,6 @@ _INPUT = flags.DEFINE_multi_string(
     "input",
     None,
     "DICOM folder, zip archive, NIfTI file, or folder of patients; may be repeated.",
-    required=True,
     flag_values=_OWN,
 )
 _LIVER = _string("liver", None, "Workdir of the liver network.")
@@ -41,23 +40,32 @@ _TUMOR = _string("tumor", None, "Workdir of the tumour network.")
 _OUTPUT = _string("output", None, "Folder for the results.")
 _SERIES_UID = _string("series_uid", None, "SeriesInstanceUID to read, where there are several.")
 _LIST_SERIES = _bool("list_series", False, "List the DICOM series of the inputs, and end.")
-_LENIENT = _bool("lenient", False, "Mend DICOM series that lack slices, are tilted and the like.")
+_LENIENT = _bool(
+    "lenient", False, "DICOM only: mend series that lack slices, are tilted and the like."
+)
 _SPACING_KNOWN = _bool(
-    "spacing_known", None, "For NIfTI: whether its voxel size is real; by default, see README."
+    "spacing_known",
+    None,
+    "NIfTI only: whether its voxel size is real. By default it is taken as a placeholder, so that "
+    "no figure is in mm or mL, where voxels are exactly 1 mm along all axes and the first lies at "
+    "whole millimetres or the unit is unknown.",
 )
 _ANONYMIZE = _bool("anonymize", False, "No patient in DICOM objects; folders of results by number.")
 _PROBABILITIES = _bool("probabilities", False, "Write the networks' probabilities as NIfTI, too.")
-_FRACTIONAL = _bool("fractional", False, "Write them as a DICOM segmentation object, too.")
-_OVERWRITE = _bool("overwrite", False, "Segment what is there already again.")
+_FRACTIONAL = _bool(
+    "fractional", False, "DICOM only: write them as a DICOM segmentation object, too."
+)
+_OVERWRITE = _bool(
+    "overwrite", False, "Segment what is there already again; replace results of other CTs."
+)
 
 
 def main() -> None:
     """Predicts or lists as the flags say."""
-    if not all(_INPUT.value):
+    inputs = _INPUT.value or [""]
+    if not all(inputs):
         raise InputError("--input: expected a path, found nothing")
-    cases = find_cases(
-        [Path(name).expanduser() for name in _INPUT.value], numbered=_ANONYMIZE.value
-    )
+    cases = find_cases([Path(name).expanduser() for name in inputs])
     if len(cases) > 1 and _SERIES_UID.value is not None:
         raise InputError(f"--series_uid: expected one CT as --input, found {len(cases)}")
     if _LIST_SERIES.value:
@@ -80,14 +88,13 @@ def _predict_one(case: Case) -> None:
         lenient=_LENIENT.value,
         spacing_known=_SPACING_KNOWN.value,
     )
-    if _FRACTIONAL.value and scan.source is None:
-        raise InputError(f"{case.label}: --fractional: expected DICOM input, found NIfTI")
-    cascade = load_cascade(app.path(_LIVER), app.path(_TUMOR))
     output, wanted = app.path(_OUTPUT), _wanted()
+    check_wanted(scan, wanted)
+    cascade = load_cascade(app.path(_LIVER), app.path(_TUMOR))
     if not _OVERWRITE.value and has_result(scan, cascade, output, wanted):
         print("there already, --overwrite makes it anew:")
     else:
-        predict(scan, cascade, output, wanted)
+        predict(scan, cascade, output, wanted, overwrite=_OVERWRITE.value)
     for name in (*files_of(scan, wanted), REPORT):
         if (output / name).is_file():
             print(output / name)
@@ -123,8 +130,11 @@ def _list_series(cases: Sequence[Case]) -> None:
     for case in cases:
         print(f"{case.label}:")
         try:
-            print("\n".join(series_lines(case.path, _SERIES_UID.value)))
-        except (LiverjaxError, OSError) as error:
+            lines, error = list_input(case.path, _SERIES_UID.value)
+        except (LiverjaxError, OSError) as problem:
+            lines, error = [], str(problem)
+        print("".join(f"{line}\n" for line in lines), end="", flush=True)
+        if error is not None:
             print(f"error: {error}", file=sys.stderr)
             failed = True
     if failed:

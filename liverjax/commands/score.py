@@ -31,8 +31,9 @@ _IMAGES = flags.DEFINE_string(
 _SPACING_KNOWN = flags.DEFINE_bool(
     "spacing_known",
     None,
-    "Whether voxel sizes are real; by default not where they are exactly 1 mm and the grid lies at "
-    "the origin, or no unit is named.",
+    "Whether voxel sizes are real. By default they are taken as placeholders, so that no figure is "
+    "in mm or mL, where voxels are exactly 1 mm along all axes and the first lies at whole "
+    "millimetres or the unit is unknown.",
     flag_values=_OWN,
 )
 

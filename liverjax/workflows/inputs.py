@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +35,7 @@ class Case(NamedTuple):
         name: of the folder of its results; empty where they lie straight in the output.
         path: what to read.
         label: what to call it on the terminal: as it was given, or from the name of the folder
-            of patients on.
+            of patients on; the whole path where another CT would be called the same.
     """
 
     name: str
@@ -57,7 +57,7 @@ class _Part(NamedTuple):
     images: Folder
 
 
-def find_cases(inputs: Sequence[Path], *, numbered: bool = False) -> list[Case]:
+def find_cases(inputs: Sequence[Path]) -> list[Case]:
     """The CTs that some inputs are.
 
     An input is a NIfTI file, a folder or zip archive of DICOM files, or a folder of patients.
@@ -72,7 +72,6 @@ def find_cases(inputs: Sequence[Path], *, numbered: bool = False) -> list[Case]:
 
     Args:
         inputs: paths; one that is given twice counts once.
-        numbered: call the results case001, case002, ... instead of after the inputs.
 
     Returns:
         In the order of the inputs. A single input that is one CT has no name. The others are
@@ -94,10 +93,11 @@ def find_cases(inputs: Sequence[Path], *, numbered: bool = False) -> list[Case]:
     cases = list(found.values())
     if alone and len(cases) == 1:
         return [cases[0]._replace(name="")]
-    if numbered:
-        names = [f"case{number:03d}" for number in range(1, len(cases) + 1)]
-    else:
-        names = _unique([case.name for case in cases])
+    labels = Counter(case.label for case in cases)
+    cases = [
+        case._replace(label=str(case.path)) if labels[case.label] > 1 else case for case in cases
+    ]
+    names = _unique([case.name for case in cases])
     return [case._replace(name=name) for case, name in zip(cases, names, strict=True)]
 
 
@@ -134,11 +134,10 @@ def _patients(path: Path) -> list[Path]:
 
 def _images(files: Iterable[File]) -> list[str]:
     """Names of the CTs among the NIfTI files in a folder; results of `predict` are none."""
-    names = [
-        file.path.name
-        for file in files
-        if is_nifti(Path(file.path.name)) and file.path.name not in FILES
-    ]
+    found = [file.path.name for file in files if is_nifti(Path(file.path.name))]
+    names = [name for name in found if name not in FILES]
+    results = [name for name in found if name in FILES]
+    _say("named like a result of this program, passed over; give it as --input", results)
     stems = {_stem(Path(name)) for name in names}
     return [
         name

@@ -1,8 +1,7 @@
 """What `predict` does with one CT: a segmentation, a picture and a report out."""
 
 import logging
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,30 +30,40 @@ _STAGING = ".unfinished"
 
 
 def predict(
-    scan: Scan, cascade: Cascade, output: Path, wanted: Wanted | None = None
+    scan: Scan,
+    cascade: Cascade,
+    output: Path,
+    wanted: Wanted | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Segmentation:
     """Segments one CT and writes the files of `liverjax.workflows.case_files.files_of`.
 
     They are made in a hidden folder and take their places together, `report.json` last; files of
-    an earlier result that are not among them are deleted. Where the program is stopped in between,
-    there is no `report.json`. A DICOM object that the tags of the images do not allow, as of some
-    research data, is left out, which the log and the report say.
+    an earlier result that are not among them are deleted, and no others. Where the program is
+    stopped in between, there is no `report.json`. A DICOM object that the tags of the images do
+    not allow, as of some research data, is left out, which the log and the report say.
 
     Args:
         scan: the CT, from `liverjax.io.ct.read_scan`.
         cascade: see `liverjax.inference.cascade.load_cascade`.
         output: folder, made where it is absent; nothing in it changes until all is made.
         wanted: what to write besides the usual.
+        overwrite: replace the result of another CT, too.
 
     Raises:
-        InputError: `output` cannot be a folder, or another process is writing there.
+        InputError: `output` cannot be a folder, another process is writing there, it holds files
+            of such names that no earlier result lists, or the result of another CT; a fractional
+            object is wanted of NIfTI.
     """
     wanted = wanted or Wanted()
+    files.check_wanted(scan, wanted)
     with only_user(make_folder(output)):
+        files.check_folder(output, scan, overwrite=overwrite)
         prediction = cascade.predict(scan.volume)
         with staging(output / _STAGING) as made:
             report = _write(made, scan, cascade, prediction, wanted)
-            _publish(made, output, report["made"]["files"])
+            _publish(made, output, report["made"])
     return prediction.segmentation
 
 
@@ -68,10 +77,7 @@ def has_result(scan: Scan, cascade: Cascade, output: Path, wanted: Wanted | None
     if None in (cascade.liver.fingerprint, cascade.tumor.fingerprint):
         return False
     expected = _expected(scan, cascade, wanted or Wanted())
-    found = files.is_finished(output, expected)
-    if found:  # what a run that was killed after its last file left behind
-        shutil.rmtree(output / _STAGING, ignore_errors=True)
-    return found
+    return files.is_finished(output, expected)
 
 
 def _expected(scan: Scan, cascade: Cascade, wanted: Wanted) -> dict[str, Any]:
@@ -147,18 +153,28 @@ def _write_objects(
     for name, write in writers.items():
         try:
             write(made / name)
-        except InputError as error:
+        except InputError as error:  # alone: what else goes wrong may go well the next time
             reason = str(error).removeprefix(f"{made / name}: ")
             _LOGGER.warning("%s: left out: %s", made.parent / name, reason)
             left_out.append(name)
     return left_out
 
 
-def _publish(made: Path, output: Path, names: Sequence[str]) -> None:
-    """Moves a result to its place; `report.json` says that it is whole, so it goes first."""
+def _publish(made: Path, output: Path, description: Mapping[str, Any]) -> None:
+    """Moves a result to its place; `report.json` says that it is whole, so it goes first.
+
+    Args:
+        made: where its files lie.
+        output: their place.
+        description: from `case_files.describe_result`.
+    """
+    # Asked again: somebody may have put a file there meanwhile.
+    earlier = files.earlier_names(output)
+    names = (*description["files"], files.REPORT)
+    write_json(output / files.MARKER, files.marker(description, earlier))
     (output / files.REPORT).unlink(missing_ok=True)
-    for name in files.FILES:
-        if name not in names:
-            (output / name).unlink(missing_ok=True)
-    for name in (*names, files.REPORT):
+    for name in sorted(earlier.difference(names)):
+        (output / name).unlink(missing_ok=True)
+    for name in names:
         (made / name).replace(output / name)
+    (output / files.MARKER).unlink()

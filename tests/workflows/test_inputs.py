@@ -26,9 +26,9 @@ def study(name, seed=0):
     return series_files(example_hu(seed, SHAPE), name)
 
 
-def found(*inputs, numbered=False):
+def found(*inputs):
     """Name of the results' folder and of the file or folder, by input."""
-    return [(case.name, case.path.name) for case in find_cases(inputs, numbered=numbered)]
+    return [(case.name, case.path.name) for case in find_cases(inputs)]
 
 
 def test_a_patient_of_ircadb_is_one_ct(tmp_path):
@@ -88,14 +88,17 @@ def test_patients_of_ircadb_are_told_by_name_and_taken_once(tmp_path, caplog):
         find_cases([tmp_path])
 
 
-def test_every_nifti_file_of_a_folder_is_a_ct(tmp_path):
+def test_every_nifti_file_of_a_folder_is_a_ct(tmp_path, caplog):
     names = ["volume-1.nii", "segmentation-1.nii", "segmentation-2.nii", "CT.nii.gz", ".ct.nii"]
     write_files(tmp_path, dict.fromkeys([*names, "liver_probability.nii.gz", "x.txt"], b""))
-    assert [path for _, path in found(tmp_path)] == [
-        "CT.nii.gz",
-        "segmentation-2.nii",
-        "volume-1.nii",
-    ]
+    with caplog.at_level(logging.INFO):
+        assert [path for _, path in found(tmp_path)] == [
+            "CT.nii.gz",
+            "segmentation-2.nii",
+            "volume-1.nii",
+        ]
+    (message,) = caplog.messages
+    assert message.startswith("liver_probability.nii.gz: named like a result of this program")
     (tmp_path / "volume-1").mkdir()  # of results
     assert len(found(tmp_path)) == 3
     write_files(tmp_path, below("other", study("b")))
@@ -107,8 +110,19 @@ def test_names_differ_in_more_than_letter_case(tmp_path):
     inputs = ["a/CT.nii.gz", "b/ct.nii", "c/ct.zip", "d/ct-2.nii", "e/ct"]
     paths = [tmp_path / name for name in inputs]
     assert [name for name, _ in found(*paths, paths[0])] == ["CT", "ct-3", "ct-4", "ct-2", "ct-5"]
-    names = [name for name, _ in found(*paths, numbered=True)]
-    assert names == ["case001", "case002", "case003", "case004", "case005"]
+
+
+def test_labels_that_would_be_equal_are_whole_paths(tmp_path):
+    for above in "abc":
+        write_files(tmp_path / above / ("data" if above < "c" else "other"), {"1.nii": b""})
+    write_files(tmp_path / "b" / "data", {"2.nii": b""})
+    inputs = [tmp_path / "a" / "data", tmp_path / "b" / "data", tmp_path / "c" / "other"]
+    assert [case.label for case in find_cases(inputs)] == [
+        f"{tmp_path}/a/data/1.nii",
+        f"{tmp_path}/b/data/1.nii",
+        "data/2.nii",
+        "other/1.nii",
+    ]
 
 
 def test_one_file_has_no_name_wherever_it_lies(tmp_path, monkeypatch):

@@ -1,7 +1,9 @@
 """Results of one CT and of many: what is written, done again, left alone and told."""
 
 import json
+import shutil
 from functools import partial
+from pathlib import Path
 
 import jsonschema
 import nibabel
@@ -10,13 +12,12 @@ import pydicom
 import pytest
 
 from liverjax.errors import InputError
-from liverjax.inference.postprocess import Postprocess
 from liverjax.io.ct import read_scan
 from liverjax.io.nifti import write_segmentation
 from liverjax.reporting.case_report import schema
 from liverjax.volume import Segmentation
 from liverjax.workflows.case_files import REPORT, Wanted
-from liverjax.workflows.inputs import find_cases
+from liverjax.workflows.inputs import Case, find_cases
 from liverjax.workflows.predict import has_result, predict
 from liverjax.workflows.predict_all import format_outcome, predict_all
 from tests.io.dicom.files import below, edited, write_files
@@ -81,8 +82,17 @@ def test_of_nifti_there_are_no_dicom_objects(scan, tmp_path):
         tmp_path / "ct.nii", Segmentation((scene() > 0).astype(np.uint8), scan.volume.geometry)
     )
     output = tmp_path / "out"
-    predict(read_scan(tmp_path / "ct.nii"), thresholds(), output, Wanted(fractional=True))
+    nifti = read_scan(tmp_path / "ct.nii")
+    predict(nifti, thresholds(), output)
     assert listing(output) == [name for name in USUAL if not name.endswith(".dcm")]
+    refusal = "--fractional: expected DICOM input, found NIfTI"
+    cascade = thresholds()
+    with pytest.raises(InputError, match=f"^{refusal}$"):
+        predict(nifti, cascade, tmp_path / "other", Wanted(fractional=True))
+    cases = [Case("a", tmp_path / "ct.nii", "a"), Case("b", tmp_path / "ct", "b")]
+    outcome = predict_all(cases, cascade, tmp_path / "many", read=read_scan, wanted=EVERYTHING)
+    assert (outcome.failed, outcome.done) == ([("a", refusal)], ["b"])
+    assert format_outcome(outcome).startswith(f"a: {refusal}\n")
 
 
 def test_an_object_that_the_images_do_not_allow_is_left_out(tmp_path, caplog):
@@ -97,88 +107,21 @@ def test_an_object_that_the_images_do_not_allow_is_left_out(tmp_path, caplog):
     assert not has_result(scan, thresholds(), output, EVERYTHING)
 
 
+def test_an_object_is_not_left_out_for_want_of_memory(scan, tmp_path, monkeypatch):
+    def write(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr("liverjax.workflows.predict.write_segmentation_object", write)
+    with pytest.raises(MemoryError):
+        predict(scan, thresholds(), tmp_path / "out")
+    assert listing(tmp_path / "out") == []
+
+
 def test_files_of_an_earlier_result_go(scan, tmp_path):
     predict(scan, thresholds(), tmp_path / "out", EVERYTHING)
     (tmp_path / "out" / "mine.txt").write_text("mine")
     predict(scan, thresholds(), tmp_path / "out")
     assert listing(tmp_path / "out") == ["mine.txt", *USUAL]
-
-
-def test_a_result_counts_only_for_what_it_was_made_of(scan, tmp_path):
-    output = tmp_path / "out"
-    assert not has_result(scan, thresholds(), output)
-    predict(scan, thresholds(), output)
-    has = partial(has_result, scan, output=output)
-    assert has(thresholds())
-    assert not has(thresholds(liver="another"))
-    assert not has(thresholds(tumor="another"))
-    assert not has(thresholds(tumor=None))
-    chosen = thresholds()
-    chosen.liver._replace(postprocess=Postprocess(threshold=0.4))
-    assert has(chosen)
-    object.__setattr__(
-        chosen, "liver", chosen.liver._replace(postprocess=Postprocess(threshold=0.4))
-    )
-    assert not has(chosen)
-    for wanted in (Wanted(True), Wanted(fractional=True), Wanted(anonymize=True)):
-        assert not has(thresholds(), wanted=wanted)
-
-
-@pytest.mark.parametrize("damage", ["preview.png", "segmentation.dcm", REPORT, "not json", "list"])
-def test_a_result_that_is_not_whole_does_not_count(scan, tmp_path, damage):
-    output = tmp_path / "out"
-    predict(scan, thresholds(), output)
-    if damage in USUAL:
-        (output / damage).unlink()
-    else:
-        (output / REPORT).write_text({"not json": '{"made": ', "list": "[]"}[damage])
-    assert not has_result(scan, thresholds(), output)
-
-
-def test_another_ct_or_name_is_another_input(tmp_path):
-    files, output = study("a"), tmp_path / "out"
-    anonymous = Wanted(anonymize=True)
-    scan = read_scan(write_files(tmp_path / "ct", files))
-    named = {name: edited(data, PatientName="Corrected") for name, data in files.items()}
-    renamed = read_scan(write_files(tmp_path / "named", named))
-    other = read_scan(write_files(tmp_path / "other", study("a", seed=1)))
-    predict(scan, thresholds(), output)
-    assert not has_result(renamed, thresholds(), output)
-    assert not has_result(other, thresholds(), output)
-    predict(scan, thresholds(), output, anonymous)
-    assert has_result(renamed, thresholds(), output, anonymous)
-    assert not has_result(other, thresholds(), output, anonymous)
-
-
-@pytest.mark.parametrize("before", [False, True])
-def test_a_stop_at_any_move_leaves_nothing_that_counts(scan, tmp_path, monkeypatch, before):
-    output = tmp_path / "out"
-    predict(scan, thresholds(), tmp_path / "clean")
-    path_type = type(output)
-    replace = path_type.replace
-    for stop in range(len(USUAL) + 1):
-        moved = []
-
-        def move(path, target, stop=stop, moved=moved):
-            if path.parent.name == ".unfinished" and target.parent == output:
-                if len(moved) == stop:
-                    raise KeyboardInterrupt
-                moved.append(path)
-            return replace(path, target)
-
-        if before:
-            predict(scan, thresholds(), output, EVERYTHING)
-        monkeypatch.setattr(path_type, "replace", move)
-        if stop < len(USUAL):
-            with pytest.raises(KeyboardInterrupt):
-                predict(scan, thresholds(), output)
-            assert not has_result(scan, thresholds(), output)
-            assert not has_result(scan, thresholds(), output, EVERYTHING)
-        monkeypatch.setattr(path_type, "replace", replace)
-        # A program that was killed leaves its folder behind.
-        write_files(output / ".unfinished", {"preview.png": b"half"})
-        predict(scan, thresholds(), output)
-        assert contents(output) == contents(tmp_path / "clean")
 
 
 def test_one_failure_does_not_keep_the_others(patients, tmp_path):
@@ -187,7 +130,7 @@ def test_one_failure_does_not_keep_the_others(patients, tmp_path):
     outcome = predict_there()
     assert outcome.done == ["patients/a", "patients/b"]
     assert not outcome.succeeded
-    assert list(outcome.failed) == ["patients/c"]
+    assert [label for label, _ in outcome.failed] == ["patients/c"]
     assert sorted(path.name for path in output.iterdir()) == ["a", "b"]
     told = format_outcome(outcome).splitlines()
     assert told[-1] == "2 CTs done, 0 skipped, 1 failed"
@@ -211,7 +154,7 @@ def test_errors_of_the_program_are_told_at_the_end(patients, tmp_path):
 
     outcome = predict_all(find_cases([patients]), thresholds(), tmp_path / "out", read=read)
     assert outcome.done == ["patients/b"]
-    assert outcome.failed == {"patients/c": "not enough memory"}
+    assert outcome.failed == [("patients/c", "not enough memory")]
     assert not outcome.succeeded
     told = format_outcome(outcome)
     assert "Traceback" in told
@@ -235,3 +178,55 @@ def test_an_error_of_several_lines_is_told_in_one(patients, tmp_path):
     assert format_outcome(outcome).splitlines()[0] == (
         "patients/a: expected one series, found (more with this --input alone)"
     )
+
+
+def test_labels_that_are_equal_lose_no_failure(tmp_path):
+    def read(path):
+        raise InputError(f"{path}: no")
+
+    cases = [Case("a", tmp_path / "1", "same"), Case("b", tmp_path / "2", "same")]
+    outcome = predict_all(cases, thresholds(), tmp_path / "out", read=read)
+    assert outcome.failed == [("same", "same: no"), ("same", "same: no")]
+    assert format_outcome(outcome).endswith("0 CTs done, 0 skipped, 2 failed")
+
+
+def test_a_short_path_is_not_taken_for_a_part_of_a_word():
+    def read(path):
+        raise InputError("--fractional: expected a")
+
+    outcome = predict_all([Case("a", Path("a"), "x/a")], thresholds(), Path("out"), read=read)
+    assert outcome.failed == [("x/a", "--fractional: expected a")]
+
+
+def test_a_ct_keeps_its_number(tmp_path):
+    files = {
+        name: write_files(tmp_path / name, study(name, seed)) for seed, name in enumerate("abx")
+    }
+    output, cascade = tmp_path / "out", thresholds()
+
+    def predict_these(*names, **others):
+        cases = [Case(name, files.get(name, tmp_path / name), name) for name in names]
+        anonymous = Wanted(anonymize=True, probabilities=others.pop("probabilities", False))
+        return predict_all(cases, cascade, output, read=read_scan, wanted=anonymous, **others)
+
+    assert predict_these("a", "lost", "b").numbered == [("a", "case001"), ("b", "case002")]
+    outcome = predict_these("x", "a", "b")
+    assert (outcome.done, outcome.skipped) == (["x"], ["a", "b"])
+    assert outcome.numbered == [("x", "case003"), ("a", "case001"), ("b", "case002")]
+    assert format_outcome(outcome).splitlines()[:3] == ["case001: a", "case002: b", "case003: x"]
+    # Made anew it has the same, and after a stop as well.
+    assert predict_these("b", probabilities=True).numbered == [("b", "case002")]
+    made = json.loads((output / "case002" / REPORT).read_text())["made"]
+    left = json.dumps({"made": made, "earlier": []}).encode()
+    write_files(output / "case002", {".result.json": left})
+    (output / "case002" / REPORT).unlink()
+    outcome = predict_these("b")
+    assert (outcome.done, outcome.numbered) == (["b"], [("b", "case002")])
+    # What is free again goes to the next; what somebody else's files lie in does not.
+    shutil.rmtree(output / "case001")
+    write_files(output / "case001", {"notes.txt": b"mine"})
+    assert predict_these("a").numbered == [("a", "case004")]
+    shutil.rmtree(output / "case001")
+    shutil.rmtree(output / "case004")
+    write_files(output / "case001", {".lock": b"", ".unfinished/preview.png": b"half"})
+    assert predict_these("a").numbered == [("a", "case001")]

@@ -106,7 +106,7 @@ def patients(tmp_path):
 def test_no_file_tells_whose_it_is(patients, tmp_path, anonymize):
     output = tmp_path / "out"
     outcome = predict_all(
-        find_cases([patients], numbered=anonymize),
+        find_cases([patients]),
         thresholds(),
         output,
         read=partial(read_scan, lenient=True),

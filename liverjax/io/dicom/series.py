@@ -19,6 +19,7 @@ from liverjax.io.dicom.repair import Repair, repair
 from liverjax.io.dicom.slices import Slice, read_slices, to_hu
 from liverjax.io.dicom.source import DicomSource, SourceSlice
 from liverjax.io.dicom.stack import check_voxels, order, slice_step
+from liverjax.io.failures import silence
 from liverjax.io.tree import File
 from liverjax.volume import Geometry, Volume
 
@@ -70,7 +71,8 @@ def read_files(
     """
     damaged: list[Damaged] = []
     tolerant = lenient or series_uid is not None
-    found = find_series(files(), damaged if tolerant else None)
+    with silence():  # once; file by file it would take as long as the reading
+        found = find_series(files(), damaged if tolerant else None)
     if damaged and not any(series.info.is_ct for series in found):
         raise damaged[0].error
     chosen = choose_series(found, where, series_uid)
