@@ -13,9 +13,11 @@ _HOMES = {
     "Label": "liverjax.labels",
     "ExperimentConfig": "liverjax.config",
     "LiverjaxError": "liverjax.errors",
+    "list_series": "liverjax.io.ct",
     "load_cascade": "liverjax.inference.cascade",
     "measure": "liverjax.reporting.measurements",
     "read_ct": "liverjax.io.ct",
+    "read_scan": "liverjax.io.ct",
     "save_preview": "liverjax.reporting.preview",
     "write_segmentation": "liverjax.io.nifti",
 }
