@@ -164,21 +164,6 @@ def open_checkpoints(run: Path) -> Iterator[Checkpoints]:
         checkpointer.close()
 
 
-def mismatches(expected: Any, found: Any) -> list[str]:
-    """One line for each array of two trees that is missing, is too many or has another shape."""
-    wanted, there = _shapes(expected), _shapes(found)
-    return [
-        f"{name}: expected {wanted.get(name, 'none')}, found {there.get(name, 'none')}"
-        for name in sorted({*wanted, *there})
-        if wanted.get(name) != there.get(name)
-    ]
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): tuple(leaf.shape) for path, leaf in leaves}
-
-
 def load_model(run: Path, step: int | None = None) -> LoadedModel:
     """Reads a run's model for inference, on any device.
 
@@ -259,6 +244,7 @@ def _best(checkpoints: Sequence[Any], folder: Path) -> int | None:
     """Step with the highest score, of equal ones the latest; those without one come last."""
 
     def rank(checkpoint: Any) -> tuple[float, int]:
+        """Its score and step; a score that is not a number is the lowest."""
         try:
             score = float(_score(checkpoint.metrics)) if checkpoint.metrics else -math.inf
         except (LookupError, TypeError, ValueError) as error:

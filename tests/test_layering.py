@@ -18,6 +18,7 @@ LAYERS = (
     "volume",
     "batch",
     "components",
+    "trees",
     "choices",
     "config",
     "protocol",

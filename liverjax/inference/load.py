@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from flax import linen as nn
 
-from liverjax.checkpoint import FOLDER, load_model, mismatches
+from liverjax.checkpoint import FOLDER, load_model
 from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict
@@ -18,6 +18,7 @@ from liverjax.inference.postprocess import Postprocess
 from liverjax.models.build import build, logits_of
 from liverjax.preprocess.grid import Preprocess
 from liverjax.preprocess.stages import build_preprocess
+from liverjax.trees import mismatches
 from liverjax.validation import validate
 
 

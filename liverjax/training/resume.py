@@ -9,12 +9,13 @@ import jax
 import numpy as np
 
 from liverjax import config_json
-from liverjax.checkpoint import Checkpoints, Saved, load_model, mismatches
+from liverjax.checkpoint import Checkpoints, Saved, load_model
 from liverjax.choices import Feed
 from liverjax.config import ExperimentConfig
 from liverjax.errors import CheckpointError, ConfigError
 from liverjax.training.devices import Devices, put_everywhere
 from liverjax.training.state import TrainState, start_average
+from liverjax.trees import mismatches
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -67,6 +67,7 @@ class _Numbers:
                 self._of_input.setdefault(found, folder.name)
 
     def name_of(self, scan: Scan) -> str:
+        """The folder of a CT, that of an earlier result or a new one."""
         prints = sorted(fingerprints(scan))
         for each in prints:
             if each in self._of_input:
@@ -116,6 +117,7 @@ def predict_all(
     numbers = _Numbers(output) if wanted.anonymize else None
 
     def folder_of(case: Case, scan: Scan) -> Path:
+        """Where the result of a CT goes; with numbers known once it was read."""
         name = case.name if numbers is None else numbers.name_of(scan)
         if numbers is not None:
             outcome.numbered.append(Told(case.label, name))

@@ -10,6 +10,7 @@ from liverjax.inference.cascade import Cascade, Prediction
 from liverjax.inference.load import LoadedNetwork
 from liverjax.labels import merge_masks
 from liverjax.volume import Segmentation
+from liverjax.workflows.case_files import Wanted
 from tests.io.dicom.files import series_files
 
 SHAPE = (4, 24, 32)
@@ -49,3 +50,27 @@ def scene(seed=0):
 def study(name, seed=0):
     """The files of a study of one series."""
     return series_files(scene(seed), name)
+
+
+USUAL = [
+    "preview.png",
+    "report.html",
+    "report.json",
+    "segmentation.dcm",
+    "segmentation.nii.gz",
+]
+EVERYTHING = Wanted(probabilities=True, fractional=True)
+EXTRA = [
+    "liver_probability.nii.gz",
+    "segmentation_fractional.dcm",
+    "tumor_probability.nii.gz",
+]
+
+
+def listing(folder):
+    """Names of what lies in a folder, the lock aside."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in listing(folder)}

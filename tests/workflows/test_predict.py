@@ -21,30 +21,15 @@ from liverjax.workflows.inputs import Case, find_cases
 from liverjax.workflows.predict import has_result, predict
 from liverjax.workflows.predict_all import format_outcome, predict_all
 from tests.io.dicom.files import below, edited, write_files
-from tests.workflows.predicting import scene, study, thresholds
-
-USUAL = [
-    "preview.png",
-    "report.html",
-    "report.json",
-    "segmentation.dcm",
-    "segmentation.nii.gz",
-]
-EVERYTHING = Wanted(probabilities=True, fractional=True)
-EXTRA = [
-    "liver_probability.nii.gz",
-    "segmentation_fractional.dcm",
-    "tumor_probability.nii.gz",
-]
-
-
-def listing(folder):
-    """Names of what lies in a folder, the lock aside."""
-    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
-
-
-def contents(folder):
-    return {name: (folder / name).read_bytes() for name in listing(folder)}
+from tests.workflows.predicting import (
+    EVERYTHING,
+    EXTRA,
+    USUAL,
+    listing,
+    scene,
+    study,
+    thresholds,
+)
 
 
 @pytest.fixture

@@ -16,30 +16,15 @@ from liverjax.volume import Segmentation
 from liverjax.workflows.case_files import REPORT, Wanted
 from liverjax.workflows.predict import has_result, predict
 from tests.io.dicom.files import edited, write_files
-from tests.workflows.predicting import scene, study, thresholds
-
-USUAL = [
-    "preview.png",
-    "report.html",
-    "report.json",
-    "segmentation.dcm",
-    "segmentation.nii.gz",
-]
-EVERYTHING = Wanted(probabilities=True, fractional=True)
-EXTRA = [
-    "liver_probability.nii.gz",
-    "segmentation_fractional.dcm",
-    "tumor_probability.nii.gz",
-]
-
-
-def listing(folder):
-    """Names of what lies in a folder, the lock aside."""
-    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
-
-
-def contents(folder):
-    return {name: (folder / name).read_bytes() for name in listing(folder)}
+from tests.workflows.predicting import (
+    EVERYTHING,
+    EXTRA,
+    USUAL,
+    contents,
+    scene,
+    study,
+    thresholds,
+)
 
 
 @pytest.fixture

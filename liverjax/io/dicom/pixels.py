@@ -156,6 +156,7 @@ def _compressed(image: DicomFile, form: PixelFormat) -> Frames:
     decoded: list[np.ndarray | InputError] = []
 
     def frame(index: int) -> np.ndarray:
+        """Values [H, W] of a frame; what was wrong with one is wrong with the file."""
         # The frames of a file are decoded together, and once: where that fails, for all of them.
         if not decoded:
             try:
