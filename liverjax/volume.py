@@ -12,6 +12,10 @@ from liverjax.errors import InputError
 # A gigabyte of HU: 2048 slices of 512 x 512. What claims more is refused before it is read.
 MAX_VOXELS = 1 << 29
 
+# What a CT's voxels may measure, and how far they may lie from the origin; beyond, the header is
+# damaged, and nothing can be computed with it.
+SHORTEST_MM, LONGEST_MM, FARTHEST_MM = 1e-3, 1e3, 1e6
+
 # Array axes [D, H, W] of the canonical orientation run to the head, the back and the left side.
 _CANONICAL = np.array([[2, 1], [1, 1], [0, 1]], dtype=np.float64)
 

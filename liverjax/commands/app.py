@@ -32,6 +32,7 @@ def run(main: Callable[[], None], own: flags.FlagValues | None = None, doc: str 
     """
 
     def guarded(argv: Sequence[str]) -> None:
+        """Calls `main` and ends the program as its error asks for."""
         if len(argv) > 1:
             raise app.UsageError(f"expected flags only, found {' '.join(argv[1:])}")
         try:

@@ -15,11 +15,18 @@ from typing import NamedTuple
 
 from liverjax.errors import InputError
 from liverjax.io.archive_limits import Budget, check_path
-from liverjax.io.tree import File, Folder, Listing, is_archive, is_junk
+from liverjax.io.tree import (
+    DICOM_HEAD,
+    File,
+    Folder,
+    Listing,
+    is_archive,
+    is_dicom,
+    is_junk,
+)
 from liverjax.io.zip_tree import list_archive
 
 _CHUNK = 1 << 20
-_DICM = slice(128, 132)  # where a DICOM file says that it is one
 
 
 class _Tree(NamedTuple):
@@ -53,7 +60,7 @@ def open_tree(path: Path) -> Iterator[Folder]:
         raise InputError(f"{path}: no such file or folder")
     elif is_zip:
         yield Folder(name, partial(_list_disk_archive, path, name, tree))
-    elif is_file and is_dicom(path):
+    elif is_file and is_dicom_file(path):
         file = _file(path, name, path.stat().st_size)
         yield Folder(name, partial(Listing, [], [file]))
     else:
@@ -62,9 +69,9 @@ def open_tree(path: Path) -> Iterator[Folder]:
         )
 
 
-def is_dicom(path: Path) -> bool:
+def is_dicom_file(path: Path) -> bool:
     """Whether the file at `path` says that it is a DICOM file."""
-    return _head(path, PurePosixPath(path), _DICM.stop)[_DICM] == b"DICM"
+    return is_dicom(_head(path, PurePosixPath(path), DICOM_HEAD))
 
 
 def _list_disk(folder: Path, path: PurePosixPath, linked: bool, tree: _Tree) -> Listing:

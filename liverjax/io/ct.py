@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from liverjax.errors import InputError
-from liverjax.io.archives import is_dicom, open_tree
+from liverjax.io.archives import is_dicom_file, open_tree
 from liverjax.io.dicom.listing import SeriesInfo, choose_series, find_series
 from liverjax.io.dicom.repair import Repair
 from liverjax.io.dicom.series import read_files
@@ -96,7 +96,7 @@ def find_ct(path: str | Path, series_uid: str | None = None) -> SeriesInfo:
 
 @contextlib.contextmanager
 def _open_dicom(path: Path) -> Iterator[Folder]:
-    if _is_file(path) and not (zipfile.is_zipfile(path) or is_dicom(path)):
+    if _is_file(path) and not (zipfile.is_zipfile(path) or is_dicom_file(path)):
         raise InputError(
             f"{path}: expected a NIfTI file ({' or '.join(SUFFIXES)}), a DICOM file, a complete "
             "zip archive or a folder"

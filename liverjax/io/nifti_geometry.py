@@ -7,12 +7,11 @@ import numpy as np
 
 from liverjax.errors import InputError
 from liverjax.io.failures import silence
-from liverjax.volume import Geometry
+from liverjax.volume import FARTHEST_MM, LONGEST_MM, SHORTEST_MM, Geometry
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 # Bits and values of the unit of length in nifti1.h.
 _SPACE_UNIT, _UNIT_UNKNOWN, _UNIT_MM = 0b111, 0, 2
-_SHORTEST_MM, _LONGEST_MM, _FARTHEST_MM = 1e-3, 1e3, 1e6
 _SAME_MM = 1.0
 _CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)], np.float64)
 
@@ -65,14 +64,14 @@ def _form(header: Any, name: str, path: Path) -> np.ndarray:
     except Exception as error:  # nibabel has no common class of what it raises
         raise InputError(f"{path}: {name}: damaged ({error})") from error
     # Written so that NaN is refused.
-    if not (np.abs(affine) <= _FARTHEST_MM).all():
+    if not (np.abs(affine) <= FARTHEST_MM).all():
         raise InputError(
-            f"{path}: {name}: expected finite numbers up to {_FARTHEST_MM:g} mm, found "
+            f"{path}: {name}: expected finite numbers up to {FARTHEST_MM:g} mm, found "
             f"{affine[:3].tolist()}"
         )
-    if not ((steps >= _SHORTEST_MM) & (steps <= _LONGEST_MM)).all():
+    if not ((steps >= SHORTEST_MM) & (steps <= LONGEST_MM)).all():
         raise InputError(
-            f"{path}: {name}: expected voxels of {_SHORTEST_MM:g} to {_LONGEST_MM:g} mm, found "
+            f"{path}: {name}: expected voxels of {SHORTEST_MM:g} to {LONGEST_MM:g} mm, found "
             f"{steps.tolist()}"
         )
     return affine

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from liverjax.errors import InputError
 
+DICOM_HEAD = 132
+"""Bytes after which a DICOM file has said that it is one."""
+
 # What operating systems strew about; the last is a folder's icon on a Mac.
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini", "icon\r"}
 
@@ -109,6 +112,11 @@ def _content(folder: Folder) -> list[tuple[str, int, int]]:
         for below in sorted(folders, key=lambda below: below.name)
         for name, size, crc in _content(below)
     ]
+
+
+def is_dicom(data: bytes) -> bool:
+    """True for what a DICOM file begins with; needs its first `DICOM_HEAD` bytes."""
+    return data[128:DICOM_HEAD] == b"DICM"
 
 
 def is_archive(name: str) -> bool:

@@ -17,6 +17,7 @@ from liverjax.choices import Recipe
 from liverjax.io.atomic import write_text
 from liverjax.labels import liver_mask
 from liverjax.reporting.drawing import LIVER_COLOR, TUMOR_COLOR
+from liverjax.reporting.html import table_row
 from liverjax.reporting.score_notes import short_digest
 from liverjax.reporting.table import UNDEFINED, Table, number
 from liverjax.reporting.viewer_data import viewer_data
@@ -231,20 +232,15 @@ def _table(table: Table, centers: Sequence[Sequence[int]] | None = None) -> str:
         # It may be long; keys scroll only what can have the focus.
         box = f'class="scroll long" tabindex="0" role="region" aria-label="{title}"'
     lines = [f"<h2>{title}</h2>\n<div {box}><table{kind}>"]
-    lines.append(_row([escape(cell) for cell in table.header], "th"))
+    lines.append(table_row([escape(cell) for cell in table.header], "th"))
     for index, row in enumerate(table.rows):
         cells = [escape(cell) for cell in row]
         if centers is None:
-            lines.append(_row(cells, "td"))
+            lines.append(table_row(cells, "td"))
         else:
             cells[0] = f'<button type="button">{cells[0]}</button>'
-            lines.append(_row(cells, "td", f' data-center="{list(centers[index])}"'))
+            lines.append(table_row(cells, "td", f' data-center="{list(centers[index])}"'))
     return "\n".join([*lines, "</table></div>"])
-
-
-def _row(cells: Sequence[str], element: str, attributes: str = "") -> str:
-    inside = "".join(f"<{element}>{cell}</{element}>" for cell in cells)
-    return f"<tr{attributes}>{inside}</tr>"
 
 
 def _notes(report: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """A report as one page, which needs nothing but the files beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import quote
 
@@ -60,15 +60,17 @@ def html_report(
 
 def _table(table: Table) -> str:
     start = '<table class="prose">' if table.prose else "<table>"
-    lines = [f"<h2>{escape(table.title)}</h2>", start, _row(table.header, "th")]
+    lines = [f"<h2>{escape(table.title)}</h2>", start, table_row(map(escape, table.header), "th")]
     for number, cells in enumerate(table.rows):
-        lines.append(_row(cells, "td", "" if number < table.body or not table.body else "sum"))
+        kind = "" if number < table.body or not table.body else ' class="sum"'
+        lines.append(table_row(map(escape, cells), "td", kind))
     return "\n".join([*lines, "</table>"])
 
 
-def _row(cells: Sequence[str], element: str, kind: str = "") -> str:
-    inside = "".join(f"<{element}>{escape(cell)}</{element}>" for cell in cells)
-    return f'<tr class="{kind}">{inside}</tr>' if kind else f"<tr>{inside}</tr>"
+def table_row(cells: Iterable[str], element: str, attributes: str = "") -> str:
+    """A row of cells that are HTML already; attributes begin with a blank."""
+    inside = "".join(f"<{element}>{cell}</{element}>" for cell in cells)
+    return f"<tr{attributes}>{inside}</tr>"
 
 
 def _figure(path: str, caption: str) -> str:

@@ -90,7 +90,9 @@ def measure(segmentation: Segmentation, volume: Volume | None = None) -> Measure
         liver_ml=None if voxel_ml is None else liver_voxels * voxel_ml,
         tumor_ml=None if voxel_ml is None else tumor_voxels * voxel_ml,
         tumor_burden=tumor_voxels / liver_voxels if liver_voxels else None,
-        liver_mean_hu=_mean(volume, segmentation.labels == Label.LIVER),
+        liver_mean_hu=_mean(
+            None if volume is None else volume.hu, segmentation.labels == Label.LIVER
+        ),
         tumors=_measure_tumors(segmentation, volume),
     )
 
@@ -100,11 +102,11 @@ def to_json(measurements: Measurements) -> dict[str, Any]:
     return dataclasses.asdict(measurements)
 
 
-def _mean(volume: Volume | None, mask: np.ndarray) -> float | None:
+def _mean(hu: np.ndarray | None, mask: np.ndarray) -> float | None:
     """Mean HU where `mask` is true; None without a CT or anything to average."""
-    if volume is None or not mask.any():
+    if hu is None or not mask.any():
         return None
-    return float(volume.hu[mask].mean(dtype=np.float64))
+    return float(hu[mask].mean(dtype=np.float64))
 
 
 def _measure_tumors(segmentation: Segmentation, volume: Volume | None) -> tuple[Tumor, ...]:
@@ -147,5 +149,5 @@ def _measure_tumor(
         slice_index=int(corner[0]) + diameters.slice_index,
         center_voxel=(d, h, w),
         center_lps_mm=(x, y, z) if geometry.spacing_known else None,
-        mean_hu=None if hu is None else float(hu[mask].mean(dtype=np.float64)),
+        mean_hu=_mean(hu, mask),
     )

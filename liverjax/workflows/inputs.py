@@ -15,14 +15,13 @@ from liverjax.io.archives import open_tree
 from liverjax.io.dicom.file import read_dicom
 from liverjax.io.dicom.tags import text
 from liverjax.io.nifti import SUFFIXES, is_nifti
-from liverjax.io.tree import File, Folder, only_one, walk
+from liverjax.io.tree import DICOM_HEAD, File, Folder, is_dicom, only_one, walk
 from liverjax.wording import listed
 from liverjax.workflows.case_files import FILES
 
 _LOGGER = logging.getLogger(__name__)
 
 _PATIENT_DICOM = "PATIENT_DICOM"
-_DICM = slice(128, 132)
 # LiTS keeps the reference beside the CT.
 _LITS_REFERENCE = re.compile(r"segmentation-(\d+)")
 _STUDY = ("StudyInstanceUID", "PatientID", "PatientName")
@@ -192,7 +191,7 @@ def _say(what: str, names: Sequence[str]) -> None:
 
 
 def _is_dicom(file: File) -> bool:
-    return file.head(_DICM.stop)[_DICM] == b"DICM"
+    return is_dicom(file.head(DICOM_HEAD))
 
 
 def _absolute(path: Path) -> str:

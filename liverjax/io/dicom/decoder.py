@@ -20,8 +20,6 @@ import numpy as np
 import pydicom
 from pydicom.pixels import get_decoder
 
-from liverjax.errors import InputError
-
 _SECONDS, _SECONDS_PER_FRAME, _MOST_SECONDS = 8.0, 2.0, 300.0
 _LONGEST_MESSAGE = 1 << 12
 _CHILD_BYTES = 4 << 30
@@ -36,11 +34,10 @@ class _Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.lock = threading.Lock()
 
-    def ask(self, data: bytes, seconds: float, most: int) -> tuple[bytes, bytes]:
+    def ask(self, data: bytes, seconds: float, most: int) -> tuple[bytes, bytes] | None:
         """Sends a file and waits for an answer of at most so many bytes.
 
-        Raises:
-            EOFError: the process was lost, or took too long.
+        None where the process was lost, or took too long.
         """
         with self.lock:
             if self.process is not None and self.process.poll() is not None:
@@ -58,7 +55,7 @@ class _Child:
                 # Whatever it was, its answer must not be taken for that of the next file.
                 self.stop()
                 if isinstance(error, OSError | EOFError):
-                    raise EOFError from error
+                    return None
                 raise
             finally:
                 watch.cancel()
@@ -109,17 +106,17 @@ def decode(data: bytes, frames: int, size: int) -> bytes:
         Little-endian integers of the file's BitsAllocated and PixelRepresentation.
 
     Raises:
-        InputError: they cannot be decoded.
+        ValueError: they cannot be decoded.
     """
     seconds = min(_SECONDS + frames * _SECONDS_PER_FRAME, _MOST_SECONDS)
-    try:
-        kind, answer = _CHILD.ask(data, seconds, max(size, _LONGEST_MESSAGE))
-    except EOFError as error:
-        raise InputError("the decoder crashed or took too long") from error
+    answered = _CHILD.ask(data, seconds, max(size, _LONGEST_MESSAGE))
+    if answered is None:
+        raise ValueError("the decoder crashed or took too long")
+    kind, answer = answered
     if kind != _FINE:
-        raise InputError(answer.decode("utf-8", "replace"))
+        raise ValueError(answer.decode("utf-8", "replace"))
     if len(answer) != size:
-        raise InputError(f"expected {size} bytes, decoded {len(answer)}")
+        raise ValueError(f"expected {size} bytes, decoded {len(answer)}")
     return answer
 
 

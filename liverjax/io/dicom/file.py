@@ -21,7 +21,7 @@ from pydicom.uid import (
 from liverjax.errors import InputError
 from liverjax.io.dicom.tags import text
 from liverjax.io.failures import silence
-from liverjax.io.tree import File
+from liverjax.io.tree import DICOM_HEAD, File, is_dicom
 
 # A volume of 1024 slices of 512 x 512 in one file has half of it.
 MAX_BYTES = 1 << 30
@@ -30,7 +30,7 @@ _HEAD_FIRST = 1 << 20
 # A slice and its tags; those who inflate a volume of zeros have something else in mind.
 MAX_INFLATED = 1 << 28
 _CT_CLASSES = {CTImageStorage, EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage}
-_MARK = slice(128, 132)
+_MARK = slice(128, DICOM_HEAD)
 _SUFFIXES = {".dcm", ".dicom", ".ima"}
 _PIXELS = b"\xe0\x7f\x10\x00"  # (7FE0,0010) in little-endian order
 _SWAPPED_PIXELS = b"\x7f\xe0\x00\x10"  # as in the retired big-endian syntax, refused by its UID
@@ -81,21 +81,19 @@ def read_dicom(file: File) -> DicomFile | None:
     Raises:
         InputError: it is one, or is named like one, and damaged or too large.
     """
-    if file.size > _HEAD_FIRST and file.head(_MARK.stop)[_MARK] != b"DICM":
+    if file.size > _HEAD_FIRST and not is_dicom(file.head(DICOM_HEAD)):
         return None
     if file.size > MAX_BYTES:
         raise InputError(f"{file.path}: expected at most {MAX_BYTES} bytes, found {file.size}")
     data = file.read()
-    if data[_MARK] != b"DICM":
+    if not is_dicom(data):
         _check_other(file.path, data)
         return None
     try:
         with silence():  # of what is odd in it, it is said where it matters
             return _parse(data, file.path)
-    except InputError:
+    except (InputError, MemoryError):  # the latter says nothing of the file
         raise
-    except MemoryError:
-        raise  # which says nothing of the file
     except Exception as error:  # pydicom has no common class of what damaged files raise
         reason = str(error).partition("\n")[0][:200]
         raise InputError(f"{file.path}: damaged DICOM file ({reason})") from error

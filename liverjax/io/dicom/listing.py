@@ -10,6 +10,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from liverjax.errors import InputError
 from liverjax.io.dicom.file import DicomFile, read_dicom
 from liverjax.io.dicom.tags import has, integer, text
+from liverjax.io.failures import silence
 from liverjax.io.tree import File
 
 
@@ -51,6 +52,7 @@ class Damaged(NamedTuple):
     error: InputError
 
 
+@silence()  # once; file by file it would take as long as the reading
 def find_series(files: Iterable[File], damaged: list[Damaged] | None = None) -> list[FoundSeries]:
     """All DICOM series among `files`, CT or not.
 

@@ -248,12 +248,10 @@ def _refusing(image: DicomFile) -> Iterator[None]:
     try:
         with silence():
             yield
-    except MemoryError:
-        raise  # which says nothing of the file
+    except (InputError, MemoryError):  # the latter says nothing of the file
+        raise
     except Exception as error:  # pydicom and its decoders have no common class
-        if isinstance(error, InputError) and error.args[0].startswith(str(image.path)):
-            raise
         raise InputError(
             f"{image.path}: PixelData: cannot be decoded as {image.syntax.name}; it is damaged or "
-            f"cut short ({error if isinstance(error, InputError) else cause(error)})"
+            f"cut short ({cause(error)})"
         ) from error

@@ -52,7 +52,7 @@ class Repair(NamedTuple):
 
 
 class Mended(NamedTuple):
-    """A series after its repair.
+    """A series in order, with nothing wrong with it, or nothing any more.
 
     Attributes:
         hu: int16 [D, H, W].

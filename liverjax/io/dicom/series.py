@@ -15,8 +15,8 @@ from liverjax.io.dicom.listing import (
     describe_series,
     find_series,
 )
-from liverjax.io.dicom.repair import Repair, repair
-from liverjax.io.dicom.slices import Slice, read_slices, to_hu
+from liverjax.io.dicom.repair import Mended, Repair, repair
+from liverjax.io.dicom.slices import read_slices, to_hu
 from liverjax.io.dicom.source import DicomSource, SourceSlice
 from liverjax.io.dicom.stack import check_voxels, order, slice_step
 from liverjax.io.failures import silence
@@ -71,8 +71,7 @@ def read_files(
     """
     damaged: list[Damaged] = []
     tolerant = lenient or series_uid is not None
-    with silence():  # once; file by file it would take as long as the reading
-        found = find_series(files(), damaged if tolerant else None)
+    found = find_series(files(), damaged if tolerant else None)
     if damaged and not any(series.info.is_ct for series in found):
         raise damaged[0].error
     chosen = choose_series(found, where, series_uid)
@@ -83,15 +82,13 @@ def read_files(
     near = [item.error for item in damaged if item.path.parent in folders]
     images = chosen.images or _read_again(chosen, files())
     if lenient:
-        mended = repair(images, near, where)
-        return _series(
-            mended.hu, mended.origin, mended.step, mended.slices, mended.places, mended.repairs
-        )
+        return _series(repair(images, near, where))
     if near:
         raise near[0]
-    return _read(images)
+    return _series(_stack(images))
 
 
+@silence()
 def _read_again(chosen: FoundSeries, files: Iterable[File]) -> list[DicomFile]:
     """The images of a series whose pixels were not kept."""
     return [
@@ -101,7 +98,7 @@ def _read_again(chosen: FoundSeries, files: Iterable[File]) -> list[DicomFile]:
     ]
 
 
-def _read(images: list[DicomFile]) -> Series:
+def _stack(images: list[DicomFile]) -> Mended:
     """The images of a series that has nothing wrong with it."""
     slices = order([item for image in images for item in read_slices(image)])
     step = slice_step(slices)
@@ -110,18 +107,12 @@ def _read(images: list[DicomFile]) -> Series:
     for index, item in enumerate(slices):
         hu[index] = to_hu(item)
     places = [(float(index), 0.0) for index in range(len(slices))]
-    return _series(hu, slices[0].position, step, slices, places, ())
+    return Mended(hu, slices[0].position, step, slices, places, ())
 
 
-def _series(
-    hu: np.ndarray,
-    origin: np.ndarray,
-    step: float,
-    slices: list[Slice],
-    places: list[tuple[float, float]],
-    repairs: tuple[Repair, ...],
-) -> Series:
-    """Puts a series together; `places` are (index, row) of each slice in `hu`."""
+def _series(stack: Mended) -> Series:
+    """What a stack of slices is in the patient, and what it was read from."""
+    hu, origin, step, slices, places, repairs = stack
     first = slices[0]
     normal = np.cross(*first.orientation)
     geometry = Geometry.from_axes(
@@ -129,16 +120,12 @@ def _series(
         spacing=(step, *first.pixel_spacing.tolist()),
         directions=np.stack([normal, first.orientation[1], first.orientation[0]]),
     )
-    files: dict[int, int] = {}
-    images: list[DicomFile] = []
-    for item in slices:
-        if id(item.file) not in files:
-            files[id(item.file)] = len(images)
-            images.append(item.file)
+    images = {id(item.file): item.file for item in slices}
+    numbers = {image: number for number, image in enumerate(images)}
     source = DicomSource(
-        files=tuple(image.dataset for image in images),
+        files=tuple(image.dataset for image in images.values()),
         slices=tuple(
-            SourceSlice(files[id(item.file)], item.frame, item.position, index, row)
+            SourceSlice(numbers[id(item.file)], item.frame, item.position, index, row)
             for item, (index, row) in zip(slices, places, strict=True)
         ),
         shape=first.shape,

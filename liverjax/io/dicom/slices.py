@@ -14,11 +14,10 @@ from liverjax.io.dicom.functional_groups import functional_groups
 from liverjax.io.dicom.pixels import Frames, PixelFormat, clear_bits, open_pixels, read_format
 from liverjax.io.dicom.tags import has, has_value, integer, numbers, text
 from liverjax.io.tree import File
+from liverjax.volume import FARTHEST_MM, LONGEST_MM, SHORTEST_MM
 
 _INT16 = np.iinfo(np.int16)
 PADDING_HU = np.int16(-1024)  # the lowest of the scale, as air
-SHORTEST_MM, LONGEST_MM = 1e-3, 1e3  # of a voxel
-_FARTHEST_MM = 1e6
 _MOST_HU = 1e6
 _ACQUISITION = ("AcquisitionNumber", "ConvolutionKernel", "ImageType")
 # What RescaleType may say where values are HU; US is "unspecified" (PS3.3 C.11.1.1.2).
@@ -163,7 +162,7 @@ def _slice(
     pixel_spacing = numbers(holder("PixelSpacing"), "PixelSpacing", 2, path)
     _check_range(pixel_spacing, SHORTEST_MM, LONGEST_MM, "PixelSpacing", path)
     position = numbers(holder("ImagePositionPatient"), "ImagePositionPatient", 3, path)
-    _check_range(np.abs(position), 0, _FARTHEST_MM, "ImagePositionPatient", path)
+    _check_range(np.abs(position), 0, FARTHEST_MM, "ImagePositionPatient", path)
     return Slice(
         file=image,
         frame=frame,
