@@ -15,8 +15,9 @@ setup(
     description="Liver and liver tumour segmentation in CT with JAX and Flax",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
-    license_files=["LICENSE"],
+    # Of the code, and of the weights that come with it, owing to the data they were trained on.
+    license="Apache-2.0 AND CC-BY-SA-4.0",
+    license_files=["LICENSE", "liverjax/weights/LICENSE"],
     classifiers=[
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
@@ -30,6 +31,7 @@ setup(
     packages=find_packages(include=["liverjax", "liverjax.*"]),
     package_data={
         "": ["py.typed", "README.md", "TAGS.txt", "CITATIONS.bib"],
+        "liverjax": ["weights/*", "weights/*/*"],
         "liverjax.reporting": ["assets/*", "report.schema.json"],
     },
     entry_points={

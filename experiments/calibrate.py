@@ -7,20 +7,20 @@ from absl import flags
 
 from liverjax.choices import Stage
 from liverjax.commands import app
+from liverjax.commands.data import define_data_flags, open_data
 from liverjax.inference.calibration import FILE_NAME
 from liverjax.inference.load import load_networks
 from liverjax.workflows.calibrate import calibrate
-from liverjax.workflows.prepared import open_prepared
 
 _LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
 _TUMOR = flags.DEFINE_string("tumor", None, "Workdir of the tumour network.", required=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datasets.")
+_DATA = define_data_flags()
 
 
 def main() -> None:
     runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
     networks = load_networks(runs, calibrated=False)
-    collection = open_prepared(networks[Stage.LIVER].config.dataset.name, app.path(_DATA_DIR))
+    collection = open_data(_DATA, networks[Stage.LIVER].config.dataset.name)
     calibrate(networks, collection)  # tells what it chose
     print("\n".join(str(run / FILE_NAME) for run in runs.values()))
 

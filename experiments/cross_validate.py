@@ -9,18 +9,18 @@ from absl import flags
 from ml_collections import config_flags
 
 from liverjax.commands import app
+from liverjax.commands.data import define_data_flags, open_data
 from liverjax.errors import ConfigError
 from liverjax.reporting.score_tables import short_table
 from liverjax.reporting.table import plain_text
 from liverjax.validation import validate_protocol
 from liverjax.workflows.cross_validate import cross_validate, merge
-from liverjax.workflows.prepared import open_prepared
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Both stages and the protocol; fields change with e.g. --config.folds=3."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the cross-validation.", required=True)
-_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datasets.")
+_DATA = define_data_flags()
 _FOLDS = flags.DEFINE_list("folds", [], "Numbers of the folds to run here; by default all.")
 _MERGE = flags.DEFINE_list(
     "merge", [], "Workdirs whose folds are pooled into --workdir; nothing is trained."
@@ -36,7 +36,7 @@ def main() -> None:
     if _CONFIG.value is None:
         raise ConfigError("--config: expected a file such as configs/cross_validation.py")
     validate_protocol(_CONFIG.value)
-    collection = open_prepared(_CONFIG.value.liver.dataset.name, app.path(_DATA_DIR))
+    collection = open_data(_DATA, _CONFIG.value.liver.dataset.name)
     scores = cross_validate(_CONFIG.value, collection, workdir, _numbers(_FOLDS.value))
     if scores is not None:
         print(plain_text(short_table(scores)))

@@ -1,24 +1,29 @@
 """Scores the cascade on the patients that its networks hold back.
 
 python -m experiments.evaluate --liver=DIR --tumor=DIR --output=DIR
+
+Without --liver and --tumor the networks are those that come with liverjax.
 """
 
 from absl import flags
 
 from liverjax.choices import Stage
 from liverjax.commands import app
-from liverjax.inference.load import load_networks
+from liverjax.commands.data import define_data_flags, open_data
+from liverjax.inference.bundle import open_networks
 from liverjax.reporting.score_tables import short_table
 from liverjax.reporting.table import plain_text
 from liverjax.workflows.figures import evaluate_and_draw
-from liverjax.workflows.prepared import open_prepared
 
-_LIVER = flags.DEFINE_string("liver", None, "Workdir of the liver network.", required=True)
-_TUMOR = flags.DEFINE_string("tumor", None, "Workdir of the tumour network.", required=True)
+_LIVER = flags.DEFINE_string("liver", None, "Workdir of a liver network of your own.")
+_TUMOR = flags.DEFINE_string("tumor", None, "Workdir of a tumour network of your own.")
+_WEIGHTS = flags.DEFINE_string(
+    "weights", None, "Folder that experiments.ship wrote, in place of both."
+)
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Folder for index.html, tables and figures.", required=True
 )
-_DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder with prepared datasets.")
+_DATA = define_data_flags()
 _ALLOW_SEEN = flags.DEFINE_bool(
     "allow_seen", False, "Scores patients that a network has seen, too, and marks the figures."
 )
@@ -29,12 +34,12 @@ _PATIENTS = flags.DEFINE_list("patients", [], "Whom to score; by default the tes
 
 
 def main() -> None:
-    runs = {Stage.LIVER: app.path(_LIVER), Stage.TUMOR: app.path(_TUMOR)}
-    networks = load_networks(runs)
+    app.check_networks(_LIVER, _TUMOR, _WEIGHTS)
+    networks = open_networks(*(app.optional_path(flag) for flag in (_LIVER, _TUMOR, _WEIGHTS)))
     name = _DATASET.value or networks[Stage.LIVER].config.dataset.name
     found = evaluate_and_draw(
         networks,
-        open_prepared(name, app.path(_DATA_DIR)),
+        open_data(_DATA, name),
         app.path(_OUTPUT),
         _PATIENTS.value,
         allow_seen=_ALLOW_SEEN.value,

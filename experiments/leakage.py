@@ -1,6 +1,6 @@
 """Shows what a leak is worth: slices shuffled, or patients held out, on the same data.
 
-python -m experiments.leakage --workdir=DIR [--data=DIR]
+python -m experiments.leakage --workdir=DIR [--data=DIR ...]
 """
 
 from pathlib import Path
@@ -10,8 +10,9 @@ from ml_collections import config_flags
 
 import configs
 from liverjax.commands import app
+from liverjax.commands.data import folders
 from liverjax.datasets.phantom.patient import PhantomSpec
-from liverjax.datasets.volumes import phantom_volumes, read_volumes
+from liverjax.datasets.volumes import phantom_volumes, read_pairs
 from liverjax.io.atomic import make_folder, write_json, write_text
 from liverjax.reporting.leakage import protocol_table, save_protocols
 from liverjax.reporting.markdown import markdown_table
@@ -23,8 +24,8 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", str(Path(configs.__path__[0]) / "leakage.py"), "Networks and folds."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for everything.", required=True)
-_DATA = flags.DEFINE_string(
-    "data", None, "Folder of volume-N.nii.gz and segmentation-N.nii.gz; by default phantoms."
+_DATA = flags.DEFINE_multi_string(
+    "data", None, "Folder of LiTS or the Decathlon, once for each; by default phantoms."
 )
 _COARSEN = flags.DEFINE_integer(
     "coarsen", 4, "Rows and columns of --data that become one; small networks see no more.", 1
@@ -37,7 +38,7 @@ def main() -> None:
     if _DATA.value is None:
         collection = phantom_volumes(range(1, _PHANTOMS.value + 1), PhantomSpec((24, 128, 128)))
     else:
-        collection = read_volumes(app.path(_DATA), _COARSEN.value)
+        collection = read_pairs(folders(_DATA.value), coarsen=_COARSEN.value)
     workdir = make_folder(app.path(_WORKDIR))
     rows = compare_protocols(_CONFIG.value, collection, workdir)
     pairs, names = dice_pairs(rows), ("slices shuffled", "patients held out")

@@ -1,6 +1,6 @@
 """Segments CTs: DICOM folders, zip archives, NIfTI files, or folders of patients.
 
-python -m experiments.predict --input=PATH --liver=DIR --tumor=DIR --output=DIR
+python -m experiments.predict --input=PATH --output=DIR [--liver=DIR --tumor=DIR]
 """
 
 from liverjax.commands.predict import run

@@ -135,6 +135,19 @@ class AugmentConfig:
         brightness: HU added.
         contrast: relative change of HU around soft tissue.
         noise: standard deviation in HU, drawn from 0 to this.
+        phase: how much a random increasing curve of HU stretches or narrows the differences
+            between soft tissues, as contrast phases do; the logarithm of its slopes is drawn from
+            -phase to phase, then scaled so that all beyond -150 and 300 HU stays.
+        slice_thickness: slices from 1 / (1 + slice_thickness / 2) to 1 + slice_thickness times
+            as thick and as far apart, the logarithm uniform: 2 gives half to three times. What
+            `preprocess.neighbors` do not reach is the outermost of them. The mask stays that of
+            the middle.
+        field_of_view: part of the image side beyond which air or another constant stands instead
+            of the image, drawn from 0 to this for each of the sides and for a circle. Nothing is
+            sought there. It is meant for the liver stage; at the tumour stage it cuts the crop of
+            the liver, which a scan seldom does.
+        lesions: at the tumour stage, at most how many synthetic tumours are painted into the liver,
+            beside those that it has; see `training.augment.lesions`.
         *_probability: share of the slices that a transform acts on, each one drawn by itself.
         copies: whether every slice with tumour is also seen mirrored and turned by 10, 20, ...
             350 degrees in every epoch: 36 fixed copies, made before anything else. This is what
@@ -169,6 +182,14 @@ class AugmentConfig:
     contrast_probability: float = 1.0
     noise: float = 10.0
     noise_probability: float = 1.0
+    phase: float = 0.0
+    phase_probability: float = 1.0
+    slice_thickness: float = 0.0
+    slice_thickness_probability: float = 1.0
+    field_of_view: float = 0.0
+    field_of_view_probability: float = 1.0
+    lesions: int = 0
+    lesions_probability: float = 0.5
     copies: bool = False
 
 
@@ -210,6 +231,8 @@ class ExperimentConfig:
         batch_size: slices per update, over all devices together.
         tumor_share: share of every batch that shows tumour, while the rest shows none; 0 takes
             the slices as they come.
+        liver_share: at the liver stage, share of every batch that shows liver, while the rest
+            shows none, as chest and pelvis; 0 takes the slices as they come.
         all_slices: at the tumour stage, whether slices without liver are trained and judged on
             too. In the cascade this stage never meets one.
         evaluate_every: epochs from one evaluation and checkpoint to the next.
@@ -225,6 +248,7 @@ class ExperimentConfig:
     epochs: int = 20
     batch_size: int = 8
     tumor_share: float = 0.0
+    liver_share: float = 0.0
     all_slices: bool = False
     evaluate_every: int = 1
     patience: int = 0

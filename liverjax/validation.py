@@ -34,6 +34,10 @@ _NOT_NEGATIVE = (
     "augment.gamma",
     "augment.brightness",
     "augment.noise",
+    "augment.phase",
+    "augment.slice_thickness",
+    "augment.field_of_view",
+    "augment.lesions",
     "model.deep_supervision",
     "optimizer.weight_decay",
     "optimizer.clip_norm",
@@ -54,6 +58,10 @@ _MOST = {
     "augment.shift": 1.0,
     "augment.blur": 16.0,
     "augment.gamma": 9.0,
+    "augment.phase": 2.0,
+    "augment.slice_thickness": 2.0,
+    "augment.field_of_view": 0.45,
+    "augment.lesions": 8,
 }
 # Transforms that have a probability `augment.<name>_probability`.
 _TRANSFORMS = (
@@ -70,9 +78,14 @@ _TRANSFORMS = (
     "brightness",
     "contrast",
     "noise",
+    "phase",
+    "slice_thickness",
+    "field_of_view",
+    "lesions",
 )
 _SHARES = (
     "tumor_share",
+    "liver_share",
     "augment.contrast",
     "augment.gamma_inverted",
     *(f"augment.{name}_probability" for name in _TRANSFORMS),
@@ -113,10 +126,9 @@ def validate(config: ExperimentConfig) -> None:
         _expect(inside, path, "at least 0 and at most 1", _get(config, path))
     for path, most in _MOST.items():
         _expect(_get(config, path) <= most, path, f"at most {most}", _get(config, path))
-    _check_augment(config.augment)
+    _check_augment(config.augment, config.preprocess.neighbors)
     _check_recipe(config)
-    share, copies = config.tumor_share, config.augment.copies
-    _expect(not (share and copies), "tumor_share", "0 with augment.copies", share)
+    _check_shares(config)
     _check_features(config.model.features, config.preprocess.size)
     deepest = len(config.model.features) - 2
     coarser = config.model.deep_supervision
@@ -175,13 +187,31 @@ def _check_finite(values: Mapping[str, Any], where: str) -> None:
             _expect(math.isfinite(value), f"{where}{name}", "a finite number", value)
 
 
-def _check_augment(augment: AugmentConfig) -> None:
-    """Shear and bending stop short of where a slice would be folded."""
+def _check_augment(augment: AugmentConfig, neighbors: int) -> None:
+    """Shear and bending stop short of where a slice would be folded; one slice has no distance."""
     _expect(augment.shear < 45, "augment.shear", "less than 45 (degrees)", augment.shear)
     cell = augment.elastic_cell
     _expect(0.02 <= cell <= 1, "augment.elastic_cell", "at least 0.02 and at most 1", cell)
     wanted = f"at most {_MOST_BEND} of augment.elastic_cell ({cell})"
     _expect(augment.elastic <= _MOST_BEND * cell, "augment.elastic", wanted, augment.elastic)
+    thickness, needs = augment.slice_thickness, augment.slice_thickness_probability > 0
+    wanted = "0, as it needs preprocess.neighbors"
+    _expect(
+        neighbors > 0 or not (thickness and needs), "augment.slice_thickness", wanted, thickness
+    )
+
+
+def _check_shares(config: ExperimentConfig) -> None:
+    """Batches are balanced for one thing at most, and for liver where slices without are seen."""
+    for name in ("tumor_share", "liver_share"):
+        share = getattr(config, name)
+        _expect(not (share and config.augment.copies), name, "0 with augment.copies", share)
+    share = config.liver_share
+    _expect(not (share and config.tumor_share), "liver_share", "0 with tumor_share", share)
+    at_liver = config.stage is Stage.LIVER
+    _expect(at_liver or not share, "liver_share", "0 at stage tumor", share)
+    lesions = config.augment.lesions
+    _expect(not (at_liver and lesions), "augment.lesions", "0 at stage liver", lesions)
 
 
 def _check_recipe(config: ExperimentConfig) -> None:

@@ -81,6 +81,11 @@ def test_differences_name_the_changed_fields_only():
         ("augment.rotation_probability", 1.5),
         ("augment.flip_vertical_probability", -0.1),
         ("augment.noise", -1.0),
+        ("augment.slice_thickness", 1.0),
+        ("augment.field_of_view", 0.5),
+        ("augment.phase", -0.5),
+        ("augment.phase_probability", 1.5),
+        ("liver_share", 1.5),
         ("seed", -1),
     ],
 )
@@ -102,7 +107,9 @@ def test_impossible_values_are_refused_by_name(path, value):
         ("preprocess.pixel_mm", 1.0),
         ("augment.rotation", 10.0),
         ("augment.flip", True),
+        ("augment.phase", 0.5),
         ("tumor_share", 0.5),
+        ("liver_share", 0.5),
     ],
 )
 def test_what_the_recipe_of_the_thesis_would_disregard_is_refused(path, value):
@@ -112,6 +119,26 @@ def test_what_the_recipe_of_the_thesis_would_disregard_is_refused(path, value):
     setattr(getattr(config, parents[0]) if parents else config, name, value)
     with pytest.raises(ConfigError, match=rf"config\.{path}"):
         validate(config)
+
+
+def test_thickness_needs_neighbours():
+    config = ExperimentConfig()
+    config.augment.slice_thickness = 2.0
+    with pytest.raises(ConfigError, match=r"0, as it needs preprocess\.neighbors, found 2\.0"):
+        validate(config)
+    config.augment.slice_thickness_probability = 0.0
+    validate(config)
+    config.augment.slice_thickness_probability, config.preprocess.neighbors = 1.0, 1
+    validate(config)
+
+
+def test_a_share_of_liver_is_one_of_the_first_stage_alone():
+    config = ExperimentConfig(liver_share=0.8)
+    validate(config)
+    with pytest.raises(ConfigError, match=r"config\.liver_share: expected 0 with tumor_share"):
+        validate(dataclasses.replace(config, tumor_share=0.5))
+    with pytest.raises(ConfigError, match=r"config\.liver_share: expected 0 at stage tumor"):
+        validate(dataclasses.replace(config, stage=Stage.TUMOR))
 
 
 def test_the_defaults_are_possible():

@@ -4,7 +4,7 @@ import pytest
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.ircadb import ircadb_dataset_builder
 from liverjax.datasets.livers import within
-from liverjax.datasets.order import epoch_key, epoch_plan
+from liverjax.datasets.order import epoch_key, epoch_plan, make_balance
 from liverjax.errors import ConfigError, InputError, SplitError
 from liverjax.input_pipeline import reader, slice_source
 from tests.datasets.tiny_archive import SPACING, tiny_patient, write_patient
@@ -95,17 +95,23 @@ def test_images_keep_their_labels_when_shuffled(builder):
             assert np.array_equal(label[..., 0], label_of[image.tobytes()])
 
 
-@pytest.mark.parametrize("tumor_share", [0.0, 0.5])
-def test_the_order_is_that_of_an_epoch_on_the_device(builder, tumor_share):
-    slices = source(builder, batch_size=4, liver_only=True, tumor_share=tumor_share)
+@pytest.mark.parametrize(
+    ("shares", "sought", "liver_only"),
+    [((0.0, 0.0), 2, True), ((0.5, 0.0), 2, True), ((0.0, 0.5), 1, False)],
+)
+def test_the_order_is_that_of_an_epoch_on_the_device(builder, shares, sought, liver_only):
+    tumor, liver = shares
+    slices = source(
+        builder, batch_size=4, liver_only=liver_only, tumor_share=tumor, liver_share=liver
+    )
     every = list(slices.eval_batches())
     in_order, labels = images(every), np.concatenate([batch["label"] for batch in every])
     plan = epoch_plan(
         epoch_key(1, 5),
-        (labels == 2).any(axis=(1, 2, 3)),
+        (labels >= sought).any(axis=(1, 2, 3)),
         steps=slices.steps_per_epoch,
         batch_size=4,
-        tumor_share=tumor_share,
+        balance=make_balance(*shares),
     )
     expected = in_order[np.asarray(plan).ravel()]
     np.testing.assert_array_equal(images(slices.train_batches(5)), expected)
@@ -185,6 +191,13 @@ def test_balanced_batches_hold_their_share_of_tumours(builder):
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     assert len(as_set(first)) == 8  # two with tumour, and six others
+
+
+def test_balanced_batches_hold_their_share_of_slices_without_liver(builder):
+    # Four of the twelve slices show no liver.
+    slices = source(builder, batch_size=4, liver_share=0.5)
+    for batch in slices.train_batches(0):
+        assert batch["label"].any(axis=(1, 2, 3)).sum() == 2
 
 
 def test_a_share_of_tumours_needs_one(builder, monkeypatch):

@@ -106,7 +106,8 @@ def score_medpy(prediction: Segmentation, reference: Segmentation) -> list[float
 
 def _comparable(score: CaseScore) -> Iterator[float]:
     """The figures that MedPy has, too; what is not defined is not a number."""
-    for structure in (score.liver, score.tumor):
+    structures = [each for each in (score.liver, score.tumor) if each is not None]
+    for structure in structures:
         for figure in (structure.dice, structure.assd, structure.msd):
             yield math.nan if figure is None else figure
 

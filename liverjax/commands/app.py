@@ -12,13 +12,38 @@ from typing import NoReturn
 from absl import app, flags
 from absl import logging as absl_logging
 
-from liverjax.errors import LiverjaxError, StoppedError
+from liverjax.errors import ConfigError, LiverjaxError, StoppedError
 from liverjax.process import ask_for_equal_bits, keep_freed_memory
 
 
 def path(flag: flags.FlagHolder[str | None]) -> Path:
     """The path in a flag that has a value, with `~` spelt out."""
     return Path(flag.value or "").expanduser()
+
+
+def optional_path(flag: flags.FlagHolder[str | None]) -> Path | None:
+    """The path in a flag, with `~` spelt out; None where it has no value."""
+    return path(flag) if flag.value else None
+
+
+def check_networks(
+    liver: flags.FlagHolder[str | None],
+    tumor: flags.FlagHolder[str | None],
+    weights: flags.FlagHolder[str | None],
+) -> None:
+    """Refuses flags that do not name two networks: both workdirs, or neither; see `open_networks`.
+
+    Raises:
+        ConfigError: names the flag.
+    """
+    for flag, other in ((liver, tumor), (tumor, liver)):
+        if other.value and not flag.value:
+            raise ConfigError(
+                f"--{flag.name}: expected a folder as well as for --{other.name}; give both, or "
+                "neither for the weights that come with liverjax"
+            )
+    if weights.value and liver.value:
+        raise ConfigError(f"--{weights.name}: expected nothing beside --{liver.name}")
 
 
 def run(main: Callable[[], None], own: flags.FlagValues | None = None, doc: str = "") -> None:

@@ -1,6 +1,8 @@
 """Segments CTs: DICOM folders, zip archives, NIfTI files, or folders of patients.
 
-liverjax-predict --input=PATH --liver=DIR --tumor=DIR --output=DIR
+liverjax-predict --input=PATH --output=DIR [--liver=DIR --tumor=DIR]
+
+Without --liver and --tumor the networks are those that come with liverjax.
 
 Of one CT the results lie in --output itself. Several inputs, or a folder of patients, get a folder
 each. A folder of patients holds NIfTI files, or folders or archives that are 3D-IRCADb-01 patients
@@ -16,7 +18,7 @@ from absl import flags
 
 from liverjax.commands import app
 from liverjax.errors import InputError, LiverjaxError
-from liverjax.inference.cascade import load_cascade
+from liverjax.inference.cascade import Cascade, load_cascade
 from liverjax.io.atomic import make_folder
 from liverjax.io.ct import read_scan
 from liverjax.workflows.case_files import REPORT, Wanted, check_wanted, files_of
@@ -35,8 +37,9 @@ _INPUT = flags.DEFINE_multi_string(
     "DICOM folder, zip archive, NIfTI file, or folder of patients; may be repeated.",
     flag_values=_OWN,
 )
-_LIVER = _string("liver", None, "Workdir of the liver network.")
-_TUMOR = _string("tumor", None, "Workdir of the tumour network.")
+_LIVER = _string("liver", None, "Workdir of a liver network of your own.")
+_TUMOR = _string("tumor", None, "Workdir of a tumour network of your own.")
+_WEIGHTS = _string("weights", None, "Folder that experiments.ship wrote, in place of both.")
 _OUTPUT = _string("output", None, "Folder for the results.")
 _SERIES_UID = _string("series_uid", None, "SeriesInstanceUID to read, where there are several.")
 _LIST_SERIES = _bool("list_series", False, "List the DICOM series of the inputs, and end.")
@@ -71,9 +74,9 @@ def main() -> None:
     if _LIST_SERIES.value:
         _list_series(cases)
         return
-    for flag in (_LIVER, _TUMOR, _OUTPUT):
-        if not flag.value:
-            raise InputError(f"--{flag.name}: expected a folder; only --list_series needs none")
+    if not _OUTPUT.value:
+        raise InputError("--output: expected a folder; only --list_series needs none")
+    app.check_networks(_LIVER, _TUMOR, _WEIGHTS)
     if cases[0].name:
         _predict_all(cases)
     else:
@@ -90,7 +93,7 @@ def _predict_one(case: Case) -> None:
     )
     output, wanted = app.path(_OUTPUT), _wanted()
     check_wanted(scan, wanted)
-    cascade = load_cascade(app.path(_LIVER), app.path(_TUMOR))
+    cascade = _load_cascade()
     if not _OVERWRITE.value and has_result(scan, cascade, output, wanted):
         print("there already, --overwrite makes it anew:")
     else:
@@ -101,7 +104,7 @@ def _predict_one(case: Case) -> None:
 
 
 def _predict_all(cases: Sequence[Case]) -> None:
-    cascade = load_cascade(app.path(_LIVER), app.path(_TUMOR))
+    cascade = _load_cascade()
     output = make_folder(app.path(_OUTPUT))
     outcome = predict_all(
         cases,
@@ -119,6 +122,11 @@ def _predict_all(cases: Sequence[Case]) -> None:
     print(f"{format_outcome(outcome)}\n{output}")
     if not outcome.succeeded:
         sys.exit(1)
+
+
+def _load_cascade() -> Cascade:
+    liver, tumor, weights = (app.optional_path(flag) for flag in (_LIVER, _TUMOR, _WEIGHTS))
+    return load_cascade(liver, tumor, weights=weights)
 
 
 def _wanted() -> Wanted:

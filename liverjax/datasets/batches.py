@@ -24,7 +24,7 @@ class SliceTable(NamedTuple):
         chosen: int [M], the numbers of the slices that are used, copies among them.
         copies: int32 [M], as which copy each of these is seen (see `datasets.copies`); None
             where none are made.
-        shows_tumor: bool [M].
+        shows_tumor, shows_liver: bool [M].
     """
 
     size: tuple[int, int]
@@ -33,6 +33,7 @@ class SliceTable(NamedTuple):
     chosen: np.ndarray
     copies: np.ndarray | None
     shows_tumor: np.ndarray
+    shows_liver: np.ndarray
 
 
 def make_table(
@@ -64,8 +65,8 @@ def make_table(
         )
     first = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
     summary = next(iter(selected.values()))
-    chosen = np.flatnonzero((examples["liver_pixels"] > 0) | (not liver_only))
-    shows_tumor, copies = examples["tumor_pixels"] > 0, None
+    shows_liver, shows_tumor = examples["liver_pixels"] > 0, examples["tumor_pixels"] > 0
+    chosen, copies = np.flatnonzero(shows_liver | (not liver_only)), None
     if with_copies:
         rows, copies = list_copies(shows_tumor[chosen])
         chosen = chosen[rows]
@@ -76,6 +77,7 @@ def make_table(
         chosen=chosen,
         copies=copies,
         shows_tumor=shows_tumor[chosen],
+        shows_liver=shows_liver[chosen],
     )
 
 

@@ -1,6 +1,7 @@
 """Patients that can be read and trained on, wherever they lie."""
 
 import hashlib
+from collections.abc import Collection as Names
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
@@ -21,7 +22,8 @@ class SourceOptions(NamedTuple):
     """How the slices of some patients become batches.
 
     Attributes:
-        batch_size, seed, tumor_share, copies, share: see `datasets.planned.PlannedSource`.
+        batch_size, seed, tumor_share, copies, share, liver_share: see
+            `datasets.planned.PlannedSource`.
         liver_only: whether slices without liver are left out, except as neighbours.
         neighbors: slices of the same patient on each side that come with every slice.
     """
@@ -33,6 +35,7 @@ class SourceOptions(NamedTuple):
     tumor_share: float = 0.0
     copies: bool = False
     share: tuple[int, int] = (0, 1)
+    liver_share: float = 0.0
 
 
 class Collection(Protocol):
@@ -89,18 +92,26 @@ class VolumeCollection:
     Args:
         name: of the dataset.
         volumes: CT and reference by patient, in canonical orientation.
+        tumors_unknown: patients whose tumours were not annotated.
 
     Raises:
         InputError: CT and reference of a patient lie on different grids; names it.
     """
 
-    def __init__(self, name: str, volumes: Mapping[str, tuple[Volume, Segmentation]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        volumes: Mapping[str, tuple[Volume, Segmentation]],
+        tumors_unknown: Names[str] = (),
+    ) -> None:
         self.name = name
         self._volumes = dict(volumes)
         self.summaries = {}
         for patient, (volume, reference) in self._volumes.items():
             check_same_grid(volume, reference, (f"{patient}: the CT", "its reference"))
-            self.summaries[patient] = _summarize(volume, reference)
+            self.summaries[patient] = _summarize(
+                volume, reference, tumors_known=patient not in tumors_unknown
+            )
         lines = [f"{patient} {each.fingerprint}" for patient, each in self.summaries.items()]
         self.fingerprint = hashlib.sha256("\n".join([name, *sorted(lines)]).encode()).hexdigest()
 
@@ -143,15 +154,18 @@ class VolumeCollection:
             batch_size=options.batch_size,
             seed=options.seed,
             tumor_share=options.tumor_share,
+            liver_share=options.liver_share,
             copies=options.copies,
             share=options.share,
         )
 
 
-def _summarize(volume: Volume, reference: Segmentation) -> PatientSummary:
+def _summarize(volume: Volume, reference: Segmentation, *, tumors_known: bool) -> PatientSummary:
     digest = hashlib.sha256(volume.hu.tobytes())
     digest.update(reference.labels.tobytes())
     digest.update(repr(volume.geometry.spacing).encode())
+    if not tumors_known:
+        digest.update(b"tumours not annotated")
     slices, height, width = volume.hu.shape
     return PatientSummary(
         fingerprint=digest.hexdigest(),
@@ -161,4 +175,5 @@ def _summarize(volume: Volume, reference: Segmentation) -> PatientSummary:
         liver_slices=int(np.count_nonzero(reference.liver.any(axis=(1, 2)))),
         liver_voxels=int(np.count_nonzero(reference.liver)),
         tumor_voxels=int(np.count_nonzero(reference.tumor)),
+        tumors_known=tumors_known,
     )

@@ -25,19 +25,21 @@ class Fold(NamedTuple):
     test: tuple[str, ...]
 
 
-def stratified_folds(
-    burden: Mapping[str, float], *, folds: int, validation: int, seed: int
-) -> list[Fold]:
+Burden = Mapping[str, float | None]
+"""Tumour over liver with tumours, by patient; None where tumours were not annotated."""
+
+
+def stratified_folds(burden: Burden, *, folds: int, validation: int, seed: int) -> list[Fold]:
     """Folds of nearly equal size and tumour burden; every patient is tested on exactly once.
 
     The patients are ranked by burden and dealt out rank by rank, so that no fold holds all of the
-    heavy cases or all of those without tumour.
+    heavy cases, all of those without tumour, or all whose tumours were not annotated.
 
     Args:
-        burden: tumour over liver with tumours, by patient.
+        burden: of every patient.
         folds: how many.
         validation: patients of each fold's rest that are kept for selection, drawn from as many
-            equal parts of its ranking.
+            equal parts of its ranking; at least one whose tumours were annotated.
         seed: not negative; the same gives the same folds, whatever the order of the patients.
 
     Raises:
@@ -56,19 +58,17 @@ def stratified_folds(
         for fold, patient in zip(rng.permutation(folds).tolist(), members, strict=False):
             groups[fold].append(patient)
     # The last rank is incomplete, and who got none of it is left to chance.
-    return [_fold(ranked, tuple(group), validation, rng) for group in groups]
+    return [_fold(ranked, tuple(group), validation, rng, burden) for group in groups]
 
 
-def leave_one_out(burden: Mapping[str, float], *, validation: int, seed: int) -> list[Fold]:
+def leave_one_out(burden: Burden, *, validation: int, seed: int) -> list[Fold]:
     """A fold for every patient; see `stratified_folds`."""
     rng = np.random.default_rng(seed)
     ranked = _rank(burden, rng)
-    return [_fold(ranked, (patient,), validation, rng) for patient in sorted(burden)]
+    return [_fold(ranked, (patient,), validation, rng, burden) for patient in sorted(burden)]
 
 
-def read_folds(
-    path: Path, burden: Mapping[str, float], *, validation: int, seed: int
-) -> list[Fold]:
+def read_folds(path: Path, burden: Burden, *, validation: int, seed: int) -> list[Fold]:
     """Folds from a JSON file: a list with an entry for each.
 
     nnU-Net's `splits_final.json` has "train" and "val" in each entry. Its "val" is whom a fold is
@@ -109,7 +109,7 @@ def read_folds(
             folds.append(Fold(**sides))
         else:
             known = [name for name in ranked if name in (*sides["train"], *sides["test"])]
-            folds.append(_fold(known, sides["test"], validation, rng))
+            folds.append(_fold(known, sides["test"], validation, rng, burden))
     check_folds(folds)
     return folds
 
@@ -138,14 +138,19 @@ def check_folds(folds: Sequence[Fold]) -> None:
             tested[patient] = number
 
 
-def _rank(burden: Mapping[str, float], rng: np.random.Generator) -> list[str]:
-    """The patients by burden; those of equal burden in random order."""
-    shuffled = rng.permutation(sorted(burden)).tolist()
-    return sorted(shuffled, key=lambda patient: burden[patient])
+def _rank(burden: Burden, rng: np.random.Generator) -> list[str]:
+    """The patients by burden, first those without one; those of equal burden in random order."""
+    shuffled: list[str] = rng.permutation(sorted(burden)).tolist()
+    known = {patient: value for patient, value in burden.items() if value is not None}
+    return sorted(shuffled, key=lambda patient: known.get(patient, -1.0))
 
 
 def _fold(
-    ranked: Sequence[str], test: Sequence[str], validation: int, rng: np.random.Generator
+    ranked: Sequence[str],
+    test: Sequence[str],
+    validation: int,
+    rng: np.random.Generator,
+    burden: Burden,
 ) -> Fold:
     """A fold with this test side; whom to select by is drawn from all parts of the ranking."""
     rest = [patient for patient in ranked if patient not in test]
@@ -154,7 +159,11 @@ def _fold(
             f"validation: expected at least 0 and fewer than the {len(rest)} patients that are "
             f"not tested on; found {validation}"
         )
-    parts = np.array_split(np.array(rest, dtype=object), validation) if validation else []
+    pieces = np.array_split(np.array(rest, dtype=object), validation) if validation else []
+    parts: list[list[str]] = [each.tolist() for each in pieces]
+    if parts:
+        # The tumour stage is selected, too: in the last part are those of the largest burden.
+        parts[-1] = [name for name in parts[-1] if burden[name] is not None] or parts[-1]
     chosen = {str(rng.choice(part)) for part in parts}
     return Fold(
         train=tuple(sorted(name for name in rest if name not in chosen)),

@@ -8,7 +8,7 @@ from liverjax.batch import HostBatch
 from liverjax.datasets.copies import list_copies
 from liverjax.datasets.planned import PlannedSource
 from liverjax.errors import InputError
-from liverjax.labels import tumor_mask
+from liverjax.labels import liver_mask, tumor_mask
 
 
 class InMemorySource(PlannedSource):
@@ -18,7 +18,7 @@ class InMemorySource(PlannedSource):
         images: int16 [N, H, W, K], HU.
         labels: uint8 [N, H, W, 1].
         spacing: float32 [N, 2], mm; None where unknown.
-        batch_size, seed, tumor_share, copies, share: see `PlannedSource`.
+        batch_size, seed, tumor_share, liver_share, copies, share: see `PlannedSource`.
         rows: with `copies`, numbers of slices and of copies, int [M] each, where not all shall
             be used.
 
@@ -36,6 +36,7 @@ class InMemorySource(PlannedSource):
         batch_size: int,
         seed: int,
         tumor_share: float = 0.0,
+        liver_share: float = 0.0,
         copies: bool = False,
         share: tuple[int, int] = (0, 1),
         rows: tuple[np.ndarray, np.ndarray] | None = None,
@@ -46,23 +47,31 @@ class InMemorySource(PlannedSource):
                 f"{images.shape}, {labels.shape}"
             )
         super().__init__(
-            batch_size=batch_size, seed=seed, tumor_share=tumor_share, copies=copies, share=share
+            batch_size=batch_size,
+            seed=seed,
+            tumor_share=tumor_share,
+            liver_share=liver_share,
+            copies=copies,
+            share=share,
         )
         unknown = np.zeros((len(images), 2), np.float32)
         self._images, self._labels = images, labels
         self._spacing = unknown if spacing is None else np.asarray(spacing, np.float32)
-        self._tumors = np.any(tumor_mask(labels), axis=(1, 2, 3))
+        self._shown = {
+            "tumor": np.any(tumor_mask(labels), axis=(1, 2, 3)),
+            "liver": np.any(liver_mask(labels), axis=(1, 2, 3)),
+        }
         self._slices, self._copy = np.arange(len(images)), np.zeros(len(images), np.int32)
         if copies:
-            self._slices, self._copy = rows or list_copies(self._tumors)
+            self._slices, self._copy = rows or list_copies(self._shown["tumor"])
 
     @property
     def num_slices(self) -> int:
         """Number of the arrays' slices and their copies."""
         return len(self._slices)
 
-    def _shows_tumor(self) -> np.ndarray:
-        return self._tumors[self._slices]
+    def _shows(self, shown: str) -> np.ndarray:
+        return self._shown[shown][self._slices]
 
     def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
         """See `PlannedSource`; padding is the last slice."""

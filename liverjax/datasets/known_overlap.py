@@ -14,7 +14,12 @@ from liverjax.errors import SplitError
 IRCADB_IN_LITS = range(27, 49)
 """Numbers of the volumes of LiTS that are, or may be, patients of 3D-IRCADb-01."""
 
+OWN = "own-"
+"""What the names of one's own patients begin with in a dataset that is named after LiTS."""
+
 _NUMBERED = {"lits": "LiTS", "msd": "MSD Task03", "msd_liver": "MSD Task03"}
+# Others who may be in the dataset `lits`: BTCV, and one's own; what they show is compared anyway.
+_OF_OTHERS = re.compile(rf"img\d{{4}}|{OWN}.+")
 # LiTS numbers its hidden test anew; no list has a patient of 3D-IRCADb-01 there.
 _NAME = re.compile(r"(?P<hidden>test-)?(?:(?:volume|segmentation)-|liver_|patient)?(?P<number>\d+)")
 
@@ -31,7 +36,7 @@ def check_known_overlap(
         trained: name of the dataset that is trained and selected on. Known are "ircadb", "lits",
             and "msd" or "msd_liver" (Task03); nothing is known of others.
         trained_patients: of it; those of LiTS by number, e.g. "volume-27", "liver_27", "patient27"
-            or "27".
+            or "27". In "lits", BTCV's `img0027` and one's own `own-...` are passed over.
         tested: name of the dataset that is tested on.
         tested_patients: of it, likewise; all of it by default.
 
@@ -93,9 +98,14 @@ def _of_ircadb(dataset: str, patients: Sequence[str]) -> list[str]:
 
 
 def _numbers(dataset: str, patients: Sequence[str]) -> dict[str, int]:
-    """The numbers of LiTS' training volumes; those of its hidden test are left out."""
+    """The numbers of LiTS' training volumes.
+
+    Those of its hidden test are left out, and who is in the dataset `lits` from elsewhere.
+    """
     found = {}
     for patient in patients:
+        if dataset == "lits" and _OF_OTHERS.fullmatch(patient):
+            continue
         match = _NAME.fullmatch(patient)
         if match is None:
             raise SplitError(

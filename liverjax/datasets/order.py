@@ -1,5 +1,7 @@
 """In which order slices are seen: numbers of slices in, numbers of slices per batch out."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,11 +9,32 @@ import numpy as np
 from liverjax.errors import ConfigError, SplitError
 
 
-def tumor_rows(batch_size: int, tumor_share: float) -> int:
-    """How many slices of each batch show tumour when it is balanced; one of each kind at least."""
-    if tumor_share in (0, 1):
-        return batch_size if tumor_share else 0
-    return min(max(1, round(batch_size * tumor_share)), max(1, batch_size - 1))
+class Balance(NamedTuple):
+    """How the slices that show something are shared out among the batches.
+
+    Attributes:
+        shown: what they show, "tumor" or "liver"; the field of the configuration is
+            `<shown>_share`.
+        share: of every batch that shows it, while the rest shows none; 0 takes the slices as
+            they come.
+    """
+
+    shown: str = "tumor"
+    share: float = 0.0
+
+    def rows(self, batch_size: int) -> int:
+        """How many slices of each batch show it when it is balanced; one of each kind at least."""
+        if self.share in (0, 1):
+            return batch_size if self.share else 0
+        return min(max(1, round(batch_size * self.share)), max(1, batch_size - 1))
+
+
+_AS_THEY_COME = Balance()
+
+
+def make_balance(tumor_share: float, liver_share: float) -> Balance:
+    """What batches are balanced for: `validate` lets at most one of the two be more than 0."""
+    return Balance("liver", liver_share) if liver_share else Balance("tumor", tumor_share)
 
 
 def epoch_key(seed: int, epoch: int) -> jax.Array:
@@ -22,39 +45,42 @@ def epoch_key(seed: int, epoch: int) -> jax.Array:
 
 def epoch_plan(
     key: jax.Array,
-    shows_tumor: np.ndarray,
+    shows: np.ndarray,
     *,
     steps: int,
     batch_size: int,
-    tumor_share: float = 0.0,
+    balance: Balance = _AS_THEY_COME,
 ) -> jax.Array:
     """The slices of every batch of an epoch.
 
     Args:
         key: of the epoch.
-        shows_tumor: bool [N], of every slice.
+        shows: bool [N], whether each slice shows what `balance` is about.
         steps: batches in the epoch.
         batch_size: slices in each.
-        tumor_share: share of every batch that shows tumour, while the rest shows none. Both
-            kinds are shuffled and gone through as often as it takes, so that none of their
-            slices comes twice before each has come once. 0 goes through all slices at once.
+        balance: of every batch. Both kinds of slices are shuffled and gone through as often as
+            it takes, so that none of them comes twice before each of its kind has come once.
+            Without a share all slices are gone through at once.
 
     Returns:
-        int32 [steps, batch_size], positions in `shows_tumor`.
+        int32 [steps, batch_size], positions in `shows`.
 
     Raises:
-        SplitError: a share is asked for where no slice shows tumour.
+        SplitError: a share is asked for where no slice shows it.
     """
-    everything = np.arange(len(shows_tumor))
-    with_tumor, without = everything[shows_tumor], everything[~shows_tumor]
-    rows = tumor_rows(batch_size, tumor_share)
-    if rows and not len(with_tumor):
-        raise SplitError("config.tumor_share: expected slices with tumour to train on, found none")
+    everything = np.arange(len(shows))
+    showing, without = everything[shows], everything[~shows]
+    rows = balance.rows(batch_size)
+    if rows and not len(showing):
+        raise SplitError(
+            f"config.{balance.shown}_share: expected slices with {balance.shown} to train on, "
+            "found none"
+        )
     if not rows or not len(without):
         return _cycle(key, everything, steps, batch_size)
     first, second, third = jax.random.split(key, 3)
     parts = [
-        _cycle(first, with_tumor, steps, rows),
+        _cycle(first, showing, steps, rows),
         _cycle(second, without, steps, batch_size - rows),
     ]
     # Parts of a batch may go to several devices, so none of its places is special.

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from liverjax.batch import HostBatch
-from liverjax.datasets.order import epoch_key, epoch_plan, eval_plan, own_rows
+from liverjax.datasets.order import (
+    Balance,
+    epoch_key,
+    epoch_plan,
+    eval_plan,
+    make_balance,
+    own_rows,
+)
 from liverjax.errors import ConfigError
 
 
@@ -16,7 +23,7 @@ class PlannedSource(abc.ABC):
     Args:
         batch_size: slices per batch, over all processes.
         seed: decides the order of every epoch.
-        tumor_share: see `liverjax.datasets.order.epoch_plan`.
+        tumor_share, liver_share: see `ExperimentConfig`; at most one of them is more than 0.
         copies: whether slices with tumour come with those of `liverjax.datasets.copies`.
         share: number of this process and how many there are; each gives its own
             batch_size / count rows of every batch.
@@ -31,6 +38,7 @@ class PlannedSource(abc.ABC):
         batch_size: int,
         seed: int,
         tumor_share: float,
+        liver_share: float,
         copies: bool,
         share: tuple[int, int],
     ) -> None:
@@ -38,6 +46,7 @@ class PlannedSource(abc.ABC):
         self.batch_size = batch_size
         self.seed = seed
         self.tumor_share = tumor_share
+        self.liver_share = liver_share
         self.copies = copies
         self._share = share
 
@@ -47,8 +56,8 @@ class PlannedSource(abc.ABC):
         """Slices in an epoch of evaluation, copies among them, over all processes."""
 
     @abc.abstractmethod
-    def _shows_tumor(self) -> np.ndarray:
-        """bool [num_slices]."""
+    def _shows(self, shown: str) -> np.ndarray:
+        """bool [num_slices], whether each shows "tumor" or "liver"; see `order.Balance`."""
 
     @abc.abstractmethod
     def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
@@ -68,6 +77,10 @@ class PlannedSource(abc.ABC):
             )
         return self.num_slices // self.batch_size
 
+    @property
+    def _balance(self) -> Balance:
+        return make_balance(self.tumor_share, self.liver_share)
+
     def _supply(self) -> str:
         """What there is of slices, for a message."""
         return f"there are {self.num_slices} slices"
@@ -79,12 +92,13 @@ class PlannedSource(abc.ABC):
             epoch: from 0.
             start: batches to leave out at the beginning; they cost nothing.
         """
+        balance = self._balance
         plan = epoch_plan(
             epoch_key(self.seed, epoch),
-            self._shows_tumor(),
+            self._shows(balance.shown),
             steps=self.steps_per_epoch,
             batch_size=self.batch_size,
-            tumor_share=self.tumor_share,
+            balance=balance,
         )
         yield from self._batches(own_rows(np.asarray(plan)[start:], self._share))
 

@@ -11,6 +11,7 @@ from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import InputError, SplitError
 from liverjax.labels import liver_mask, tumor_mask
 from liverjax.volume import Geometry, Volume
+from liverjax.wording import listed
 
 
 @dataclasses.dataclass
@@ -24,6 +25,8 @@ class PatientSummary:
         liver_slices: how many of them hold liver or tumour.
         liver_voxels: liver with its tumours.
         tumor_voxels: tumours.
+        tumors_known: False where tumours were not annotated, so that the patient is none without
+            tumours.
     """
 
     fingerprint: str
@@ -33,6 +36,7 @@ class PatientSummary:
     liver_slices: int = 0
     liver_voxels: int = 0
     tumor_voxels: int = 0
+    tumors_known: bool = True
 
     def add(self, example: Mapping[str, Any]) -> None:
         """Counts one of `slice_examples`."""
@@ -53,27 +57,29 @@ def slice_examples(patient: str, volume: Volume, labels: np.ndarray) -> Iterator
 
     Yields:
         image int16 [H, W, 1] in HU; label uint8 [H, W, 1]; patient; slice_index from 0; spacing
-        float32 [3], mm along (z, y, x); position float32 [3], LPS mm of the slice's first voxel;
+        float32 [3], mm along (z, y, x), 0 where not known; position float32 [3], LPS mm of the
+        slice's first voxel, or in steps of 1 from that of the first where not known;
         liver_pixels (tumours included) and tumor_pixels; content uint8 [BYTES], see
         `datasets.content`.
 
     Raises:
-        InputError: the labels are on another grid, the spacing is not known, or the volume is not
-            axial, which spacing and position alone cannot tell.
+        InputError: the labels are on another grid, or the volume is not axial, which spacing and
+            position alone cannot tell.
     """
     if labels.shape != volume.hu.shape:
         raise InputError(
             f"{patient}: the CT has shape {volume.hu.shape}, its labels {labels.shape}"
         )
-    affine, spacing = volume.geometry.affine, volume.geometry.spacing
-    if spacing is None:
-        raise InputError(f"{patient}: the voxel size is not known, so it cannot be in a dataset")
+    affine, known = volume.geometry.affine, volume.geometry.spacing_known
     x, y, z = affine[:3, 3].tolist()
-    if not Geometry.from_axes((x, y, z), spacing).matches(volume.geometry):
+    dz, dy, dx = np.linalg.norm(affine[:3, :3], axis=0).tolist()
+    # Also placeholders must stand along the axes: what is left and right is known.
+    if not Geometry.from_axes((x, y, z), (dz, dy, dx)).matches(Geometry(affine)):
         raise InputError(
             f"{patient}: expected axial slices from feet to head, rows from front to back and "
             f"columns from right to left, found the axes {affine[:3, :3].T.tolist()}"
         )
+    spacing, step = ((dz, dy, dx), dz) if known else ((0.0, 0.0, 0.0), 1.0)
     contents = describe(volume.hu)
     for index, (image, label) in enumerate(zip(volume.hu, labels, strict=True)):
         yield {
@@ -82,7 +88,7 @@ def slice_examples(patient: str, volume: Volume, labels: np.ndarray) -> Iterator
             "patient": patient,
             "slice_index": index,
             "spacing": np.array(spacing, dtype=np.float32),
-            "position": np.array((x, y, z + index * spacing[0]), dtype=np.float32),
+            "position": np.array((x, y, z + index * step), dtype=np.float32),
             "liver_pixels": int(np.count_nonzero(liver_mask(label))),
             "tumor_pixels": int(np.count_nonzero(tumor_mask(label))),
             "content": contents[index],
@@ -125,6 +131,28 @@ def select_patients(
             f"{dataset}: does not hold {', '.join(unknown)}; it holds {', '.join(held)}"
         )
     return {patient: held[patient] for patient in patients}
+
+
+def annotated(held: Mapping[str, PatientSummary], patients: Sequence[str]) -> tuple[str, ...]:
+    """Those of the patients whose tumours were annotated, in this order."""
+    return tuple(patient for patient in patients if held[patient].tumors_known)
+
+
+def check_annotated(
+    dataset: str, held: Mapping[str, PatientSummary], patients: Sequence[str]
+) -> None:
+    """Refuses patients whose tumours were not annotated: what is unknown is no healthy liver.
+
+    Raises:
+        SplitError: names them.
+    """
+    unknown = [name for name in patients if name in held and not held[name].tumors_known]
+    if unknown:
+        raise SplitError(
+            f"{dataset}: expected patients whose tumours were annotated, found "
+            f"{listed(unknown)}, whose were not; leave them out here, or train the liver stage "
+            "alone on them"
+        )
 
 
 def check_one_size(dataset: str, selected: Mapping[str, PatientSummary]) -> None:

@@ -1,28 +1,22 @@
-"""Collections of whole volumes in memory: synthetic patients, and pairs of NIfTI files."""
+"""Collections of whole volumes in memory: synthetic patients, and CTs with labels in files."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from liverjax.datasets.collection import VolumeCollection
+from liverjax.datasets.pairs.layouts import PairOptions, find_all_pairs
+from liverjax.datasets.pairs.reading import read_pair
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.phantom.phantom import Phantom, make_phantom
 from liverjax.datasets.splits import patient_split
 from liverjax.errors import InputError
-from liverjax.io.nifti import read_labels, read_nifti
 from liverjax.labels import merge_masks
-from liverjax.volume import (
-    Geometry,
-    Segmentation,
-    Volume,
-    canonical_geometry,
-    canonical_volume,
-    to_canonical,
-)
+from liverjax.volume import Geometry, Segmentation, Volume
 
-_VOLUME = re.compile(r"volume-(\d+)\.nii(\.gz)?")
+PAIRS = "lits"
+"""Name of the dataset that pairs of files make, read into memory or prepared."""
 
 
 def phantom_volumes(numbers: Sequence[int], spec: PhantomSpec | None = None) -> VolumeCollection:
@@ -35,11 +29,14 @@ def phantom_volumes(numbers: Sequence[int], spec: PhantomSpec | None = None) -> 
     )
 
 
-def read_volumes(folder: Path, coarsen: int = 1) -> VolumeCollection:
-    """The pairs `volume-N.nii.gz` and `segmentation-N.nii.gz` of LiTS in a folder.
+def read_pairs(
+    folders: Sequence[Path], options: PairOptions | None = None, coarsen: int = 1
+) -> VolumeCollection:
+    """LiTS, the Decathlon's Task03, BTCV and one's own patients, as one dataset in memory.
 
     Args:
-        folder: of the files.
+        folders: each of one data set, see `pairs.layouts`.
+        options: what cannot be told from the files.
         coarsen: rows and columns of a slice that become one: the mean of their HU, and liver or
             tumour where at least half of them are.
 
@@ -47,25 +44,19 @@ def read_volumes(folder: Path, coarsen: int = 1) -> VolumeCollection:
         InputError: there is none, one without its partner, one that cannot be read, or whose
             sides `coarsen` does not divide.
     """
-    found = {
-        int(match[1]): path
-        for path in sorted(folder.glob("volume-*"))
-        if (match := _VOLUME.fullmatch(path.name))
-    }
-    if not found:
-        raise InputError(f"{folder}: expected volume-N.nii.gz with segmentation-N.nii.gz")
-    volumes = {}
-    for number, path in sorted(found.items()):
-        partner = path.with_name(path.name.replace("volume", "segmentation"))
-        if not partner.is_file():
-            raise InputError(f"{path}: expected {partner.name} beside it")
-        pair = canonical_volume(read_nifti(path)), _canonical_labels(read_labels(partner))
-        if any(side % coarsen for side in pair[0].hu.shape[1:]):
+    options = options or PairOptions()
+    volumes, unknown = {}, set()
+    for name, pair in find_all_pairs(folders, options).items():
+        volume, reference = read_pair(pair, options.spacing_known)
+        if any(side % coarsen for side in volume.hu.shape[1:]):
             raise InputError(
-                f"{path}: expected sides that {coarsen} divides, found {pair[0].hu.shape[1:]}"
+                f"{pair.image}: expected sides that {coarsen} divides, found {volume.hu.shape[1:]}"
             )
-        volumes[f"volume-{number}"] = _coarsen(*pair, coarsen) if coarsen > 1 else pair
-    return VolumeCollection("lits", volumes)
+        coarse = _coarsen(volume, reference, coarsen) if coarsen > 1 else (volume, reference)
+        volumes[name] = coarse
+        if not pair.label_map.tumors_known:
+            unknown.add(name)
+    return VolumeCollection(PAIRS, volumes, unknown)
 
 
 def _reference(phantom: Phantom) -> Segmentation:
@@ -73,11 +64,6 @@ def _reference(phantom: Phantom) -> Segmentation:
     nothing = np.zeros(phantom.volume.hu.shape, bool)
     labels = merge_masks(phantom.structures["liver"], np.logical_or.reduce([nothing, *masks]))
     return Segmentation(labels, phantom.volume.geometry)
-
-
-def _canonical_labels(reference: Segmentation) -> Segmentation:
-    labels = np.ascontiguousarray(to_canonical(reference.labels, reference.geometry))
-    return Segmentation(labels, canonical_geometry(reference.labels.shape, reference.geometry))
 
 
 def _coarsen(volume: Volume, reference: Segmentation, factor: int) -> tuple[Volume, Segmentation]:

@@ -36,10 +36,11 @@ def aggregate(
     Returns:
         `cases` and `seen`: how many, and which; `bootstrap`: how intervals were made.
         `liver`, `tumor`: of every metric its mean, interval, median, sample standard deviation,
-            and how many cases it covers and does not. `dice` is over the cases whose reference
-            is not empty; `dice_challenge` is over all, 1 where both are empty and 0 where one is;
-            `dice_global` is 2 sum(I) / sum(P + R). `missed` counts the cases whose reference is
-            not empty while the prediction is, `present` those whose reference is not empty.
+            and how many cases it covers and does not. `annotated`: in how many cases the structure
+            was; the others are in no figure. `dice` is over the cases whose reference is not
+            empty; `dice_challenge` is over all annotated, 1 where both are empty and 0 where one
+            is; `dice_global` is 2 sum(I) / sum(P + R). `missed` counts the cases whose reference
+            is not empty while the prediction is, `present` those whose reference is not empty.
         `reference_lesions`: how many there are, and into how many those that one prediction joins
             are `merged`, which is what detection counts.
         `lesions`: under `iou_over_0` and `iou_over_0.5` the detection, pooled over cases.
@@ -54,6 +55,7 @@ def aggregate(
         raise InputError("expected the scores of at least one case, found none")
     # By name, so that the same cases in another order are resampled alike.
     cases = sorted(cases, key=lambda case: case.case)
+    annotated = [case for case in cases if case.tumor is not None]
     means = partial(mean_interval, resamples=resamples, seed=seed)
     ratios = partial(ratio_interval, resamples=resamples, seed=seed)
     return {
@@ -61,13 +63,15 @@ def aggregate(
         "seen": seen_among(cases, seen),
         "bootstrap": {"level": LEVEL, "over": "cases", "resamples": resamples, "seed": seed},
         **{
-            name: _structure([getattr(case, name) for case in cases], means, ratios)
+            name: _structure([case.structure(name) for case in cases], means, ratios)
             for name in STRUCTURES
         },
-        "reference_lesions": _reference_lesions(cases),
-        "lesions": {f"iou_over_{limit:g}": _lesions(cases, limit, ratios) for limit in IOU_LIMITS},
+        "reference_lesions": _reference_lesions(annotated),
+        "lesions": {
+            f"iou_over_{limit:g}": _lesions(annotated, limit, ratios) for limit in IOU_LIMITS
+        },
         "tumor_burden": _burden(cases, means),
-        "tumor_free": _tumor_free(cases, means),
+        "tumor_free": _tumor_free(annotated, means),
     }
 
 
@@ -87,14 +91,19 @@ def challenge_dice(confusion: Confusion) -> float:
 
 
 def _structure(
-    scores: Sequence[StructureScore], means: _MeanInterval, ratios: _RatioInterval
+    scores: Sequence[StructureScore | None], means: _MeanInterval, ratios: _RatioInterval
 ) -> dict[str, Any]:
-    found = [score.confusion for score in scores]
-    challenge = [challenge_dice(each) for each in found]
+    """Figures of one structure; None stands for a case in which it was not annotated."""
+    found = [score.confusion for score in scores if score is not None]
+    challenge = [None if each is None else challenge_dice(each.confusion) for each in scores]
     shared = np.array([2.0 * each.true_positive for each in found])
     total = np.array([float(each.predicted + each.reference) for each in found])
     return {
-        **{name: _mean([getattr(score, name) for score in scores], means) for name in METRICS},
+        "annotated": len(found),
+        **{
+            name: _mean([None if s is None else getattr(s, name) for s in scores], means)
+            for name in METRICS
+        },
         "dice_challenge": _mean(challenge, means),
         "dice_global": _ratio(shared, total, ratios),
         "present": sum(each.reference > 0 for each in found),
@@ -176,10 +185,12 @@ def _burden(cases: Sequence[CaseScore], means: _MeanInterval) -> dict[str, Any]:
 
 
 def _tumor_free(cases: Sequence[CaseScore], means: _MeanInterval) -> dict[str, Any]:
-    free = [case for case in cases if not case.tumor.confusion.reference]
+    """Of cases whose tumours were annotated."""
+    scores = [(case, case.tumor) for case in cases if case.tumor is not None]
+    free = [(case, tumor) for case, tumor in scores if not tumor.confusion.reference]
     return {
         "cases": len(free),
-        "with_false_positives": sum(case.tumor.confusion.predicted > 0 for case in free),
-        "false_lesions": sum(detection(case.lesions, 0.0)[1] for case in free),
-        "false_positive_ml": _mean([case.tumor.false_positive_ml for case in free], means),
+        "with_false_positives": sum(tumor.confusion.predicted > 0 for _, tumor in free),
+        "false_lesions": sum(detection(case.lesions, 0.0)[1] for case, _ in free),
+        "false_positive_ml": _mean([tumor.false_positive_ml for _, tumor in free], means),
     }

@@ -100,25 +100,34 @@ class CaseScore:
     Attributes:
         case: the name that it goes by in tables.
         liver: of the liver with its tumours.
-        tumor: of the tumours.
+        tumor: of the tumours; None where those of the reference were not annotated, so that nothing
+            can be said of them.
         lesions: those of the reference first, then the false positives, the largest first.
         voxel_ml: volume of a voxel in mL; None where the spacing is not known.
     """
 
     case: str
     liver: StructureScore
-    tumor: StructureScore
+    tumor: StructureScore | None
     lesions: tuple[Lesion, ...]
     voxel_ml: float | None
 
+    def structure(self, name: str) -> StructureScore | None:
+        """The score of one of `STRUCTURES`; None where it was not annotated."""
+        return self.liver if name == "liver" else self.tumor
+
     @property
     def burden(self) -> float | None:
-        """Tumour over liver with tumours in the reference; None without a liver."""
+        """Tumour over liver with tumours in the reference; None without a liver, or `tumor`."""
+        if self.tumor is None:
+            return None
         return _share(self.tumor.confusion.reference, self.liver.confusion.reference)
 
     @property
     def predicted_burden(self) -> float | None:
-        """Tumour over liver with tumours in the prediction; None without a liver."""
+        """Tumour over liver with tumours in the prediction; None as for `burden`."""
+        if self.tumor is None:
+            return None
         return _share(self.tumor.confusion.predicted, self.liver.confusion.predicted)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from liverjax.errors import InputError
-from liverjax.evaluation.case import CaseScore, Lesion
+from liverjax.evaluation.case import CaseScore, Lesion, StructureScore
 
 
 def cases_to_json(cases: Sequence[CaseScore]) -> list[dict[str, Any]]:
@@ -31,6 +31,8 @@ def cases_from_json(data: Any, source: str) -> list[CaseScore]:
 
 def _read(kind: Any, data: Any, where: str) -> Any:
     """`data` as the type `kind` of a field; `where` names the field."""
+    if kind == StructureScore | None:
+        return None if data is None else _read(StructureScore, data, where)
     if dataclasses.is_dataclass(kind):
         fields = typing.get_type_hints(kind)
         _check_fields(data, fields.keys() & {each.name for each in dataclasses.fields(kind)}, where)

@@ -9,12 +9,15 @@ from liverjax.evaluation.surface import SurfaceDistances, surface_distances
 from liverjax.volume import Geometry, Segmentation, check_same_grid
 
 
-def score_case(case: str, prediction: Segmentation, reference: Segmentation) -> CaseScore:
+def score_case(
+    case: str, prediction: Segmentation, reference: Segmentation, *, tumors_known: bool = True
+) -> CaseScore:
     """All figures of one case; see `CaseScore`.
 
     Args:
         case: the name that it goes by in tables.
         prediction, reference: on one grid.
+        tumors_known: whether tumours were annotated in the reference; else none are scored.
 
     Raises:
         InputError: the two lie on different grids; names the case.
@@ -24,8 +27,12 @@ def score_case(case: str, prediction: Segmentation, reference: Segmentation) -> 
     return CaseScore(
         case=case,
         liver=_score(prediction.liver, reference.liver, geometry),
-        tumor=_score(prediction.tumor, reference.tumor, geometry),
-        lesions=match_lesions(prediction.tumor, reference.tumor, geometry.voxel_ml),
+        tumor=_score(prediction.tumor, reference.tumor, geometry) if tumors_known else None,
+        lesions=(
+            match_lesions(prediction.tumor, reference.tumor, geometry.voxel_ml)
+            if tumors_known
+            else ()
+        ),
         voxel_ml=geometry.voxel_ml,
     )
 

@@ -54,8 +54,12 @@ def write_per_case(path: Path, cases: Sequence[CaseScore], seen: Sequence[str] =
 
 
 def per_case_row(case: CaseScore) -> tuple[float | None, ...]:
-    """The figures of one case in the order of `COLUMNS`."""
-    return tuple(getattr(getattr(case, side), name) for side in STRUCTURES for name in METRICS)
+    """The figures of one case in the order of `COLUMNS`; None for a structure not annotated."""
+    return tuple(
+        None if (score := case.structure(side)) is None else getattr(score, name)
+        for side in STRUCTURES
+        for name in METRICS
+    )
 
 
 def write_lesions(path: Path, cases: Sequence[CaseScore], seen: Sequence[str] = ()) -> None:

@@ -53,14 +53,23 @@ def read_calibration(run: Path) -> Calibration | None:
     if not path.is_file():
         return None
     try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-        calibration = from_dict(Calibration, found, FILE_NAME)
-        _check(calibration.chosen)
+        calibration = calibration_from(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError, RecursionError, ConfigError) as error:
         raise CheckpointError(
             f"{path}: damaged ({error}); delete it to use the defaults, or choose anew with "
             "experiments.calibrate"
         ) from error
+    return calibration
+
+
+def calibration_from(found: Any) -> Calibration:
+    """A calibration from what JSON holds of it, see `liverjax.config_json.to_dict`.
+
+    Raises:
+        ConfigError: an impossible value; names the field.
+    """
+    calibration = from_dict(Calibration, found, FILE_NAME)
+    _check(calibration.chosen)
     return calibration
 
 
@@ -82,3 +91,5 @@ def _check(chosen: Postprocess) -> None:
         raise ConfigError(f"threshold: expected more than 0 and less than 1: {chosen.threshold}")
     if chosen.min_voxels < 0 or not 0 <= chosen.min_ml < float("inf"):
         raise ConfigError("min_voxels, min_ml: expected at least 0, and finite")
+    if not 0 <= chosen.min_liver_ml < float("inf"):
+        raise ConfigError("min_liver_ml: expected at least 0, and finite")

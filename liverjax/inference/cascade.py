@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from liverjax.choices import Stage
-from liverjax.inference.load import LoadedNetwork, load_network
+from liverjax.inference.bundle import open_networks
+from liverjax.inference.load import LoadedNetwork
 from liverjax.inference.postprocess import Postprocess, find_liver, find_tumor
 from liverjax.inference.predict import predict_volume
 from liverjax.labels import merge_masks
@@ -52,16 +53,17 @@ class Cascade:
         """Segments a CT, and gives the probabilities as well."""
         _warn_of_unknown_spacing((self.liver, self.tumor), volume)
         canonical = canonical_volume(volume)
+        voxel_ml = canonical.geometry.voxel_ml
         liver = predict_volume(self.liver, canonical)
         recipe = self.liver.config.preprocess.recipe
-        liver_mask = find_liver(recipe, liver, self.liver.postprocess)
+        liver_mask = find_liver(recipe, liver, self.liver.postprocess, voxel_ml)
         tumor = predict_volume(self.tumor, canonical, liver_mask)
         tumor_mask = find_tumor(
             self.tumor.config.preprocess.recipe,
             tumor,
             liver_mask,
             self.tumor.postprocess,
-            canonical.geometry.voxel_ml,
+            voxel_ml,
         )
         labels, liver, tumor = (
             np.ascontiguousarray(from_canonical(array, volume.geometry))
@@ -70,11 +72,20 @@ class Cascade:
         return Prediction(Segmentation(labels, volume.geometry), liver, tumor)
 
 
-def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
-    """Loads the best checkpoint of each training run as one function from CT to segmentation.
+def load_cascade(
+    liver_dir: str | Path | None = None,
+    tumor_dir: str | Path | None = None,
+    *,
+    weights: str | Path | None = None,
+) -> Cascade:
+    """Loads two networks as one function from CT to segmentation.
+
+    Without arguments they are those that come with this package, see `liverjax/weights`; else the
+    best checkpoint of each training run, or those of another bundle.
 
     The liver network sees every slice; the largest piece of what it finds, holes filled, is
-    the region in which the tumour network works. Thresholds, the smallest tumour and mirrored
+    the region in which the tumour network works; where that piece is too small for a liver, there
+    is none, and the tumour network does not run. Thresholds, the smallest tumour and mirrored
     slices are those that `experiments.calibrate` chose, where it did. The result lies on the CT's
     own grid. Networks
     of the thesis' recipe work as the thesis has it: whole slices at the network's size, all that
@@ -82,14 +93,15 @@ def load_cascade(liver_dir: str | Path, tumor_dir: str | Path) -> Cascade:
     outside of that liver, which the thesis would have kept, is dropped here too.
 
     Args:
-        liver_dir, tumor_dir: workdirs of the two runs, or of imported weights.
+        liver_dir, tumor_dir: workdirs of the two runs, or of imported weights; both or neither.
+        weights: folder that `experiments.ship` wrote, in place of the workdirs.
 
     Raises:
-        CheckpointError: one of them holds no complete checkpoint of its stage.
+        ConfigError: one workdir without the other, or workdirs and `weights`.
+        CheckpointError: there is no complete network of each stage.
     """
-    return compose(
-        load_network(Path(liver_dir), Stage.LIVER), load_network(Path(tumor_dir), Stage.TUMOR)
-    )
+    networks = open_networks(liver_dir, tumor_dir, weights)
+    return compose(networks[Stage.LIVER], networks[Stage.TUMOR])
 
 
 def compose(liver: LoadedNetwork, tumor: LoadedNetwork) -> Cascade:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 from flax import linen as nn
 
-from liverjax.checkpoint import FOLDER, load_model
+from liverjax.checkpoint import FOLDER, LoadedModel, load_model
 from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict
@@ -22,6 +22,18 @@ from liverjax.trees import mismatches
 from liverjax.validation import validate
 
 
+class Shipped(NamedTuple):
+    """Which weights of a bundle a network has; see `liverjax.inference.bundle`.
+
+    Attributes:
+        version: of the bundle.
+        sha256: of the file that holds the weights, in hex.
+    """
+
+    version: str
+    sha256: str
+
+
 class LoadedNetwork(NamedTuple):
     """One stage, ready to predict.
 
@@ -31,10 +43,12 @@ class LoadedNetwork(NamedTuple):
         probability: batch (see `Preprocess.to_grid`) -> float32 [B, H, W, 1] on the slices;
             jitted, so compiled once per shape.
         postprocess: what was chosen for this checkpoint, or the defaults.
-        run: the workdir that it was loaded from; None where it was not.
+        run: the workdir that it was loaded from, or its folder in a bundle; None where there is
+            none.
         step: of the checkpoint; None where it was not loaded from one.
-        fingerprint: of the checkpoint, likewise.
+        fingerprint: of the checkpoint, likewise; in a bundle of the one that was shipped.
         calibration: where `postprocess` was chosen, how; None where it is the default.
+        shipped: where it was loaded from a bundle, from which.
     """
 
     config: ExperimentConfig
@@ -45,6 +59,7 @@ class LoadedNetwork(NamedTuple):
     step: int | None = None
     fingerprint: str | None = None
     calibration: Calibration | None = None
+    shipped: Shipped | None = None
 
 
 def load_network(
@@ -58,27 +73,43 @@ def load_network(
         CheckpointError: there is none, it is damaged, or it belongs to the other stage.
     """
     loaded = load_model(run, step)
+    workdir = run.parent if run.name == FOLDER else run
+    network = rebuild_network(run, loaded, stage)._replace(run=workdir)
+    return with_calibration(
+        network, find_calibration(workdir, loaded.fingerprint) if calibrated else None
+    )
+
+
+def rebuild_network(where: Path, loaded: LoadedModel, stage: Stage) -> LoadedNetwork:
+    """The network that stored weights are of, uncalibrated.
+
+    Args:
+        where: they were read, for messages.
+        loaded: weights and configuration.
+        stage: that is expected.
+
+    Raises:
+        CheckpointError: the configuration is damaged, of the other stage, or of other weights.
+    """
     try:
         config = from_dict(ExperimentConfig, loaded.config)
         validate(config)
     except ConfigError as error:
-        raise CheckpointError(f"{run}: its stored configuration is damaged: {error}") from error
+        raise CheckpointError(f"{where}: its stored configuration is damaged: {error}") from error
     if config.stage is not stage:
         raise CheckpointError(
-            f"{run}: expected a network of stage {stage.value}, found {config.stage.value}"
+            f"{where}: expected a network of stage {stage.value}, found {config.stage.value}"
         )
     model = build(config.model)
-    _check_shapes(run, model, config, loaded.variables)
+    _check_shapes(where, model, config, loaded.variables)
     bound = bind_network(config, loaded.manifest, model, loaded.variables)
-    workdir = run.parent if run.name == FOLDER else run
-    chosen = find_calibration(workdir, loaded.fingerprint) if calibrated else None
-    return bound._replace(
-        postprocess=chosen.chosen if chosen else Postprocess(),
-        run=workdir,
-        step=loaded.step,
-        fingerprint=loaded.fingerprint,
-        calibration=chosen,
-    )
+    return bound._replace(step=loaded.step, fingerprint=loaded.fingerprint)
+
+
+def with_calibration(network: LoadedNetwork, chosen: Calibration | None) -> LoadedNetwork:
+    """A network with what was chosen for it; with the defaults where nothing was."""
+    postprocess = chosen.chosen if chosen else Postprocess()
+    return network._replace(postprocess=postprocess, calibration=chosen)
 
 
 def load_networks(
@@ -98,7 +129,7 @@ def bind_network(
 
 
 def _check_shapes(
-    run: Path, model: nn.Module, config: ExperimentConfig, variables: Mapping[str, Any]
+    where: Path, model: nn.Module, config: ExperimentConfig, variables: Mapping[str, Any]
 ) -> None:
     """Refuses weights that are not those of the network that their configuration names."""
     size, channels = config.preprocess.size, config.preprocess.input_channels
@@ -108,7 +139,7 @@ def _check_shapes(
     expected = jax.eval_shape(init, jax.random.key(0), images)
     lines = mismatches(expected, {name: tree for name, tree in variables.items() if tree})
     if lines:
-        raise CheckpointError(f"{run}: not the weights of its stored configuration: {lines[0]}")
+        raise CheckpointError(f"{where}: not the weights of its stored configuration: {lines[0]}")
 
 
 def _probability(

@@ -14,6 +14,9 @@ from liverjax.choices import Recipe
 from liverjax.components import bounding_box, component_sizes, label_components
 from liverjax.errors import InputError
 
+SMALLEST_LIVER_SHARE = 0.001
+"""Share of a CT's voxels that a liver fills at least, where the voxel size is not known."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Postprocess:
@@ -24,6 +27,10 @@ class Postprocess:
         min_voxels: pieces of fewer voxels are dropped, at the tumour stage. At common CT
             resolutions the default is a tumour of 2 to 4 mm, too small to be told from noise.
         min_ml: pieces of less volume are dropped as well, where the voxel size is known.
+        min_liver_ml: at the liver stage, what is smaller is no liver, so that none is found: a
+            chest or a pelvis shows specks that resemble one. Where the voxel size is not known,
+            what is smaller than `SMALLEST_LIVER_SHARE` of the CT is none; 0 takes whatever there
+            is. The default is far below any liver, and below the dome of one at a chest's end.
         flips: whether slices are also seen mirrored left-right, and the two answers averaged,
             which takes twice the time.
     """
@@ -32,23 +39,48 @@ class Postprocess:
     min_voxels: int = 10
     min_ml: float = 0.0
     flips: bool = False
+    min_liver_ml: float = 20.0
 
     def smallest(self, voxel_ml: float | None) -> int:
         """Voxels that a piece must have at least, for voxels of this volume (None: unknown)."""
         if not self.min_ml or voxel_ml is None:
             return self.min_voxels
-        # A piece of exactly min_ml stays, whatever the rounding.
-        return max(self.min_voxels, math.ceil(self.min_ml / voxel_ml - 1e-6))
+        return max(self.min_voxels, _voxels(self.min_ml, voxel_ml))
+
+    def smallest_liver(self, voxels: int, voxel_ml: float | None) -> int:
+        """Voxels that a liver must have at least in a CT of so many of them; see `smallest`."""
+        if not self.min_liver_ml:
+            return 0
+        if voxel_ml is None:
+            return math.ceil(SMALLEST_LIVER_SHARE * voxels)
+        return _voxels(self.min_liver_ml, voxel_ml)
 
 
-def find_liver(recipe: Recipe, probability: np.ndarray, chosen: Postprocess) -> np.ndarray:
+def _voxels(volume_ml: float, voxel_ml: float) -> int:
+    """Voxels of a volume; of exactly that volume it is enough, whatever the rounding."""
+    return math.ceil(volume_ml / voxel_ml - 1e-6)
+
+
+def find_liver(
+    recipe: Recipe, probability: np.ndarray, chosen: Postprocess, voxel_ml: float | None
+) -> np.ndarray:
     """Liver mask, cleaned as the recipe that its network was trained by has it.
 
-    The thesis cleans nothing: every voxel of at least one half is liver.
+    It is empty where what is found is too small for a liver. The thesis cleans nothing: every
+    voxel of at least one half is liver.
+
+    Args:
+        recipe: of the network.
+        probability: [D, H, W] of the whole CT.
+        chosen: threshold and smallest liver.
+        voxel_ml: volume of a voxel, None where not known.
     """
     if recipe is Recipe.THESIS:
         return probability >= 0.5
-    return liver_from_probability(probability, chosen.threshold)
+    found = liver_from_probability(probability, chosen.threshold)
+    if np.count_nonzero(found) < chosen.smallest_liver(found.size, voxel_ml):
+        return np.zeros(found.shape, dtype=bool)
+    return found
 
 
 def find_tumor(

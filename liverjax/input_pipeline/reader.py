@@ -60,6 +60,8 @@ def dataset_fingerprint(builder: tfds.core.DatasetBuilder) -> str:
 def read_volume(builder: tfds.core.DatasetBuilder, patient: str) -> tuple[Volume, Segmentation]:
     """One patient's split, put together again.
 
+    Of a voxel size that is not known, the spacing is 0; it comes back as not known.
+
     Raises:
         SplitError: the dataset does not hold the patient.
         InputError: the slices read are not the patient's, in order.
@@ -73,7 +75,7 @@ def read_volume(builder: tfds.core.DatasetBuilder, patient: str) -> tuple[Volume
         )
     x, y, z = _decimals(slices[0]["position"])
     dz, dy, dx = _decimals(slices[0]["spacing"])
-    geometry = Geometry.from_axes((x, y, z), (dz, dy, dx))
+    geometry = Geometry.from_axes((x, y, z), (dz, dy, dx) if dz else None)
     volume = Volume(np.stack([s["image"][..., 0] for s in slices]), geometry)
     return volume, Segmentation(np.stack([s["label"][..., 0] for s in slices]), geometry)
 

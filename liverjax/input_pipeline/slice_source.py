@@ -41,6 +41,7 @@ class SliceSource(PlannedSource):
         liver_only: bool = False,
         neighbors: int = 0,
         tumor_share: float = 0.0,
+        liver_share: float = 0.0,
         copies: bool = False,
         share: tuple[int, int] = (0, 1),
         livers: Livers | None = None,
@@ -50,8 +51,8 @@ class SliceSource(PlannedSource):
         Args:
             builder: from `open_dataset`.
             patients: whose slices, in this order.
-            batch_size, seed, tumor_share, copies, share: see `PlannedSource`; no pixel of
-                another process's rows is read.
+            batch_size, seed, tumor_share, liver_share, copies, share: see `PlannedSource`; no
+                pixel of another process's rows is read.
             liver_only: leaves out slices without liver, except as neighbours.
             neighbors: slices of the same patient on each side that come with every slice.
             livers: of each patient, to stand for the liver of the reference; see
@@ -68,7 +69,12 @@ class SliceSource(PlannedSource):
         selected = select(builder, patients)
         check_one_size(builder.name, selected)
         super().__init__(
-            batch_size=batch_size, seed=seed, tumor_share=tumor_share, copies=copies, share=share
+            batch_size=batch_size,
+            seed=seed,
+            tumor_share=tumor_share,
+            liver_share=liver_share,
+            copies=copies,
+            share=share,
         )
         self._builder = builder
         self._patients = tuple(patients)
@@ -107,8 +113,9 @@ class SliceSource(PlannedSource):
             self._builder, self._patients, self._liver_only, self.copies, self._livers
         )
 
-    def _shows_tumor(self) -> np.ndarray:
-        return self._slices.table.shows_tumor
+    def _shows(self, shown: str) -> np.ndarray:
+        table = self._slices.table
+        return {"tumor": table.shows_tumor, "liver": table.shows_liver}[shown]
 
     def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
         """See `PlannedSource`; padding is zeros."""

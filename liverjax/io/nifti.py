@@ -17,10 +17,12 @@ from liverjax.volume import Geometry, Segmentation, Volume
 __all__ = [
     "SUFFIXES",
     "is_nifti",
+    "read_label_values",
     "read_labels",
     "read_nifti",
     "write_probability",
     "write_segmentation",
+    "write_volume",
 ]
 
 _SCANNER = 1  # the code of a form in scanner coordinates, nifti1.h
@@ -97,6 +99,36 @@ def read_labels(
     return Segmentation(labels, image.geometry)
 
 
+def read_label_values(
+    path: Path, *, spacing_known: bool | None = None
+) -> tuple[np.ndarray, Geometry]:
+    """Reads a label image whose values mean what somebody else says.
+
+    Args:
+        path, spacing_known: as for `read_nifti`.
+
+    Returns:
+        int16 [D, H, W] as in the file, and where its voxels lie.
+
+    Raises:
+        InputError: as `read_nifti`, or a value that is no whole number of 16 bits.
+    """
+    image = open_nifti(path, spacing_known)
+    values = np.empty(image.shape, dtype=np.int16)
+    for index, plane in enumerate(image.planes()):
+        found = _scaled(plane, image.scale)
+        # Written so that NaN is refused.
+        inside = (found >= _INT16.min) & (found <= _INT16.max)
+        values[index] = np.where(inside, found, 0)
+        wrong = ~inside | (values[index] != found)
+        if wrong.any():
+            raise InputError(
+                f"{path}: expected labels that are whole numbers of 16 bits, found "
+                f"{found[wrong].flat[0]}"
+            )
+    return values, image.geometry
+
+
 def write_segmentation(path: str | Path, segmentation: Segmentation) -> None:
     """Writes labels as a uint8 NIfTI file on the grid of the CT they belong to.
 
@@ -112,6 +144,19 @@ def write_segmentation(path: str | Path, segmentation: Segmentation) -> None:
         InputError: `path` has another suffix.
     """
     _write(Path(path), segmentation.labels, segmentation.geometry, slope=1)
+
+
+def write_volume(path: Path, volume: Volume) -> None:
+    """Writes HU as an int16 NIfTI file like `write_segmentation`.
+
+    Args:
+        path: ends in .nii or .nii.gz, in a folder that exists.
+        volume: the CT.
+
+    Raises:
+        InputError: `path` has another suffix.
+    """
+    _write(path, volume.hu, volume.geometry, slope=1)
 
 
 def write_probability(path: Path, probability: np.ndarray, geometry: Geometry) -> None:

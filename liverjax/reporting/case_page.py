@@ -33,8 +33,8 @@ _VIEWS = (
 )
 _STAGES = {"liver": "liver network", "tumor": "tumour network"}
 _NETWORK_ROWS = (
-    *("checkpoint", "step", "trained at commit", "recipe"),
-    *("threshold", "mirrored slices", "smallest tumour", "chosen on"),
+    *("checkpoint", "weights", "step", "trained at commit", "recipe"),
+    *("threshold", "mirrored slices", "smallest liver", "smallest tumour", "chosen on"),
 )
 
 
@@ -205,17 +205,19 @@ def _networks(source: Mapping[str, Any]) -> Table:
 
 def _network(stage: str, network: Mapping[str, Any]) -> tuple[str, ...]:
     """What `_NETWORK_ROWS` name, of one network."""
-    post = network["postprocess"]
+    post, weights = network["postprocess"], network["weights"]
     settings = (
         f"{post['threshold']:g}",
         "yes" if post["flips"] else "no",
+        f"{post['min_liver_ml']:g} mL" if stage == "liver" else UNDEFINED,
         f"{post['min_voxels']} voxels, {post['min_ml']:g} mL" if stage == "tumor" else UNDEFINED,
         ", ".join(network["chosen_on"]) or "nobody (defaults)",
     )
     if network["recipe"] == Recipe.THESIS.value:
-        settings = ("fixed", "no", UNDEFINED, UNDEFINED)
+        settings = ("fixed", "no", UNDEFINED, UNDEFINED, UNDEFINED)
     return (
         network["checkpoint"],
+        "of a training run" if weights is None else f"version {weights['version']}",
         UNDEFINED if network["step"] is None else str(network["step"]),
         short_digest(network["commit"]),
         network["recipe"],

@@ -53,7 +53,14 @@ def score_notes(cases: Sequence[CaseScore], summary: dict[str, Any]) -> list[str
             "mL of them."
         )
     for name in STRUCTURES:
-        found = {case.case: getattr(case, name).confusion for case in cases}
+        scores = {case.case: case.structure(name) for case in cases}
+        found = {case: each.confusion for case, each in scores.items() if each is not None}
+        unknown = [case for case, each in scores.items() if each is None]
+        if unknown:
+            notes.append(
+                f"The {_NOUNS[name]} were not annotated in {listed(unknown)}: no figure of theirs "
+                "is there, and they are not among the cases without any."
+            )
         absent = [case for case, each in found.items() if not each.reference]
         missed = [case for case, each in found.items() if each.reference and not each.predicted]
         if absent:

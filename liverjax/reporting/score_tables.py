@@ -90,10 +90,11 @@ def mean_table(summary: dict[str, Any]) -> Table:
 
 def short_table(cases: Sequence[CaseScore]) -> Table:
     """The figures of every case that fit a terminal, with their means."""
+    tumors = [case.tumor for case in cases]
     columns = (
         ([case.liver.dice for case in cases], 3),
-        ([case.tumor.dice for case in cases], 3),
-        ([case.tumor.false_positive_ml for case in cases], 2),
+        ([None if tumor is None else tumor.dice for tumor in tumors], 3),
+        ([None if tumor is None else tumor.false_positive_ml for tumor in tumors], 2),
     )
     sums: list[tuple[str, str]] = []
     for values, digits in columns:
@@ -118,8 +119,12 @@ def _per_case(name: str, cases: Sequence[CaseScore], summary: dict[str, Any]) ->
     shown = {metric: HEADINGS[metric] for metric in METRICS if metric not in _LEFT_OUT}
     rows = []
     for case in cases:
-        score = getattr(case, name)
-        cells = (number(getattr(score, metric), each.digits) for metric, each in shown.items())
+        # Not annotated, every figure is undefined.
+        score = case.structure(name)
+        cells = (
+            number(None if score is None else getattr(score, metric), each.digits)
+            for metric, each in shown.items()
+        )
         rows.append((case.case + (" (seen)" if case.case in summary["seen"] else ""), *cells))
     sums = [_mean(summary[name][metric], each.digits) for metric, each in shown.items()]
     for what, row in zip(_WHAT, zip(*sums, strict=True), strict=True):
@@ -131,19 +136,24 @@ def _per_case(name: str, cases: Sequence[CaseScore], summary: dict[str, Any]) ->
 def _overall(summary: dict[str, Any]) -> Table:
     """Every figure beside the number of cases that it is over."""
     sides = [summary[name] for name in STRUCTURES]
-    every = summary["cases"]
 
     def row(title: str, *cells: tuple[str, int]) -> tuple[str, ...]:
         return title, *(text for value, count in cells for text in (value, str(count)))
 
     rows = [
-        row("cases with the structure", *((str(side["present"]), every) for side in sides)),
+        row(
+            "cases with the structure",
+            *((str(side["present"]), side["annotated"]) for side in sides),
+        ),
         row(
             "of them nothing predicted",
             *((str(side["missed"]), side["present"]) for side in sides),
         ),
         *(
-            row(title, *((_with_interval(s[name]), s[name].get("cases", every)) for s in sides))
+            row(
+                title,
+                *((_with_interval(s[name]), s[name].get("cases", s["annotated"])) for s in sides),
+            )
             for title, name in (
                 ("Dice, over cases that have it", "dice"),
                 ("Dice, all cases (both empty 1, one empty 0)", "dice_challenge"),

@@ -23,8 +23,8 @@ _DPI = 200
 def save_dice(path: Path, cases: Sequence[CaseScore], notice: str = "") -> None:
     """Writes Dice per case, liver above tumour, whole or not at all.
 
-    Cases whose reference is empty have a cross below the axis in place of a point, and the title
-    says over how many the mean is.
+    Cases whose reference is empty have a cross below the axis in place of a point, those in which
+    the structure was not annotated have nothing, and the title says over how many the mean is.
 
     Args:
         path: file to write, in a folder that exists; its suffix decides the format.
@@ -33,10 +33,14 @@ def save_dice(path: Path, cases: Sequence[CaseScore], notice: str = "") -> None:
     """
     figure = drawing.new_chart(_WIDTH, 5.0, _DPI, notice)
     for axes, (name, title, color) in zip(figure.subplots(2, 1, sharex=True), _SIDES, strict=True):
-        values = [getattr(case, name).dice for case in cases]
+        scores = [case.structure(name) for case in cases]
+        values = [None if score is None else score.dice for score in scores]
         defined = [value for value in values if value is not None]
         places = [place for place, value in enumerate(values) if value is not None]
-        missing = [place for place, value in enumerate(values) if value is None]
+        missing = [
+            place for place, score in enumerate(scores) if score is not None and score.dice is None
+        ]
+        unknown = scores.count(None)
         axes.plot(places, defined, "o", color=color, markeredgecolor="0.2", markersize=5)
         axes.plot(missing, [-0.05] * len(missing), "x", color="0.5", markersize=5)
         text = f"{title}: {counted(len(defined), 'case')}"
@@ -46,6 +50,8 @@ def save_dice(path: Path, cases: Sequence[CaseScore], notice: str = "") -> None:
             text += f", mean {mean:.3f}"
         if missing:
             text += f"; {len(missing)} without {title} (x)"
+        if unknown:
+            text += f"; {unknown} not annotated"
         _finish(axes, text, "", "Dice")
         axes.set_ylim(-0.1, 1.05)
     axes.set_xlim(-0.7, len(cases) - 0.3)
@@ -71,7 +77,7 @@ def save_bland_altman(path: Path, cases: Sequence[CaseScore], notice: str = "") 
     """
     figure = drawing.new_chart(_WIDTH, 3.2, _DPI, notice)
     for axes, (name, title, color) in zip(figure.subplots(1, 2), _SIDES, strict=True):
-        pairs = [_volumes(getattr(case, name), case.voxel_ml) for case in cases]
+        pairs = [_volumes(case.structure(name), case.voxel_ml) for case in cases]
         known = np.array([pair for pair in pairs if pair is not None]).reshape(-1, 2)
         differences = known[:, 0] - known[:, 1]
         axes.plot(known.mean(axis=1), differences, "o", color=color, markeredgecolor="0.2")
@@ -147,10 +153,12 @@ def _classes(
     return groups
 
 
-def _volumes(score: StructureScore, voxel_ml: float | None) -> tuple[float, float] | None:
+def _volumes(score: StructureScore | None, voxel_ml: float | None) -> tuple[float, float] | None:
     """Predicted and reference mL; None where not known, or both are 0."""
+    if score is None or voxel_ml is None:
+        return None
     found = score.confusion
-    if voxel_ml is None or not (found.predicted or found.reference):
+    if not (found.predicted or found.reference):
         return None
     return found.predicted * voxel_ml, found.reference * voxel_ml
 

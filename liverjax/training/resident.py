@@ -10,7 +10,7 @@ import numpy as np
 
 from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
-from liverjax.datasets.order import epoch_key, epoch_plan
+from liverjax.datasets.order import epoch_key, epoch_plan, make_balance
 from liverjax.preprocess.grid import Example
 from liverjax.training.devices import Devices, put_batch
 from liverjax.training.metrics import Sums, first_steps
@@ -58,15 +58,17 @@ class ResidentFeed:
         self._seed, self._steps = config.seed, train.steps_per_epoch
         self._batch_size = config.batch_size
         self._slices = load_slices(program, train, config.batch_size, devices)
-        shows_tumor = np.asarray(self._slices.examples.shows_tumor)[: self._slices.number]
+        balance = make_balance(config.tumor_share, config.liver_share)
+        examples = self._slices.examples
+        shown = {"tumor": examples.shows_tumor, "liver": examples.shows_liver}[balance.shown]
         jit = partial(jax.jit, out_shardings=devices.everywhere)
         self._plan = jit(
             partial(
                 epoch_plan,
-                shows_tumor=shows_tumor,
+                shows=np.asarray(shown)[: self._slices.number],
                 steps=self._steps,
                 batch_size=config.batch_size,
-                tumor_share=config.tumor_share,
+                balance=balance,
             )
         )
         self._group = steps_per_dispatch()

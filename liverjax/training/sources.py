@@ -31,6 +31,11 @@ class BatchSource(Protocol):
         ...
 
     @property
+    def liver_share(self) -> float:
+        """See `liverjax.datasets.order`."""
+        ...
+
+    @property
     def copies(self) -> bool:
         """Whether slices with tumour come with copies, see `liverjax.datasets.copies`."""
         ...
@@ -71,6 +76,7 @@ def check_sources(
         "batch_size": config.batch_size,
         "seed": config.seed,
         "tumor_share": config.tumor_share,
+        "liver_share": config.liver_share,
         "augment.copies": config.augment.copies,
     }
     for name, wanted in asked.items():

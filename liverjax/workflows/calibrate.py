@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from liverjax.choices import Recipe, Stage
 from liverjax.datasets.collection import Collection
+from liverjax.datasets.slices import annotated
 from liverjax.errors import ConfigError, SplitError
 from liverjax.evaluation.aggregate import challenge_dice
 from liverjax.evaluation.confusion import count
@@ -36,11 +37,12 @@ def calibrate(
 ) -> dict[Stage, LoadedNetwork]:
     """Chooses for both networks, and stores it beside their checkpoints.
 
-    On the patients that both were selected on. First the liver's threshold and whether mirrored
-    slices are seen too, by mean Dice; then, within the livers so found, the same and the smallest
-    tumour for the tumour network. There a patient without tumour counts 1 where none is found and
-    0 where one is, so that false tumours cost something. The defaults stay unless something is
-    better by more than 0.001.
+    On the patients that both were selected on; for the liver network, those whose tumours were not
+    annotated are among them, as the tumour network cannot be selected on these. First the liver's
+    threshold and whether mirrored slices are seen too, by mean Dice; then, within the livers so
+    found, the same and the smallest tumour for the tumour network. There a patient without tumour
+    counts 1 where none is found and 0 where one is, so that false tumours cost something. The
+    defaults stay unless something is better by more than 0.001.
 
     Args:
         networks: both, loaded from workdirs.
@@ -61,13 +63,14 @@ def calibrate(
                 "config.preprocess.recipe: expected window, found thesis, which has its threshold "
                 "fixed at one half"
             )
-        if network.run is None:
+        if network.run is None or network.shipped is not None:
             raise ConfigError("expected networks that were loaded from workdirs")
     check_same_dataset((liver, tumor), collection)
-    patients = _validation_patients(networks)
-    chosen_liver, sized = _choose_liver(liver, collection, patients)
+    patients, with_tumors = _validation_patients(networks, collection)
+    chosen_liver, with_size = _choose_liver(liver, collection, patients)
     liver = liver._replace(postprocess=chosen_liver.chosen, calibration=chosen_liver)
-    chosen_tumor = _choose_tumor(liver, tumor, collection, patients, sized=sized)
+    sized = with_size.issuperset(with_tumors)
+    chosen_tumor = _choose_tumor(liver, tumor, collection, with_tumors, sized=sized)
     tumor = tumor._replace(postprocess=chosen_tumor.chosen, calibration=chosen_tumor)
     for network, chosen in ((liver, chosen_liver), (tumor, chosen_tumor)):
         assert network.run is not None  # as was checked
@@ -77,10 +80,16 @@ def calibrate(
     return {Stage.LIVER: liver, Stage.TUMOR: tumor}
 
 
-def _validation_patients(networks: Mapping[Stage, LoadedNetwork]) -> tuple[str, ...]:
+def _validation_patients(
+    networks: Mapping[Stage, LoadedNetwork], collection: Collection
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Whom the liver's figures are chosen on, and those of them that the tumours' are."""
     sides = [networks[stage].config.dataset for stage in Stage]
-    both = tuple(name for name in sides[0].validation if name in sides[1].validation)
-    if not both:
+    held = collection.summaries
+    known = annotated(held, [name for name in sides[0].validation if name in held])
+    with_tumors = tuple(name for name in known if name in sides[1].validation)
+    both = tuple(name for name in sides[0].validation if name in with_tumors or name not in known)
+    if not with_tumors:
         told = " and ".join(", ".join(side.validation) or "nobody" for side in sides)
         raise SplitError(
             f"no patient that both networks were selected on: found {told}; train both with the "
@@ -96,25 +105,26 @@ def _validation_patients(networks: Mapping[Stage, LoadedNetwork]) -> tuple[str, 
             f"{', '.join(trained)}: seen by the initial weights of a network, so nothing can be "
             "chosen on them"
         )
-    return both
+    return both, with_tumors
 
 
 def _choose_liver(
     network: LoadedNetwork, collection: Collection, patients: Sequence[str]
-) -> tuple[Calibration, bool]:
-    """What is chosen, and whether the voxel size of all patients is known."""
-    known = True
+) -> tuple[Calibration, set[str]]:
+    """What is chosen, and the patients whose voxel size is known."""
+    with_size = set()
     scores: dict[Postprocess, list[float]] = {}
     options = _options(Postprocess())
     for name in tqdm(patients, desc="calibrate liver", unit="patient", disable=None):
         volume, reference = collection.read(name)
-        known = known and volume.geometry.spacing_known
+        if volume.geometry.spacing_known:
+            with_size.add(name)
         for flips in (False, True):
             probability = predict_volume(network, volume, flips=flips)
             for option in (o for o in options if o.flips is flips):
-                found = find_liver(Recipe.WINDOW, probability, option)
+                found = find_liver(Recipe.WINDOW, probability, option, volume.geometry.voxel_ml)
                 scores.setdefault(option, []).append(challenge_dice(count(found, reference.liver)))
-    return _best(network, scores, tuple(patients)), known
+    return _best(network, scores, tuple(patients)), with_size
 
 
 def _choose_tumor(
@@ -130,11 +140,12 @@ def _choose_tumor(
     scores: dict[Postprocess, list[float]] = {}
     for name in tqdm(patients, desc="calibrate tumour", unit="patient", disable=None):
         volume, reference = collection.read(name)
-        inside = find_liver(Recipe.WINDOW, predict_volume(liver, volume), liver.postprocess)
+        voxel_ml = volume.geometry.voxel_ml
+        probability = predict_volume(liver, volume)
+        inside = find_liver(Recipe.WINDOW, probability, liver.postprocess, voxel_ml)
         for flips in (False, True):
             probability = predict_volume(tumor, volume, inside, flips=flips)
             for option in (o for o in options if o.flips is flips):
-                voxel_ml = volume.geometry.voxel_ml
                 found = find_tumor(Recipe.WINDOW, probability, inside, option, voxel_ml)
                 scores.setdefault(option, []).append(challenge_dice(count(found, reference.tumor)))
     calibration = _best(tumor, scores, tuple(patients))

@@ -11,14 +11,14 @@ from liverjax.choices import Protocol
 from liverjax.config_json import differences, to_dict
 from liverjax.datasets.collection import Collection
 from liverjax.datasets.folds import Fold, check_folds, leave_one_out, read_folds, stratified_folds
-from liverjax.datasets.slices import select_patients
+from liverjax.datasets.slices import annotated, select_patients
 from liverjax.errors import ConfigError, InputError, SplitError
 from liverjax.evaluation.case import CaseScore
 from liverjax.io.atomic import make_folder, write_json
 from liverjax.io.lock import only_user
 from liverjax.protocol import CrossValidationConfig
 from liverjax.validation import validate_protocol
-from liverjax.workflows.fold import run_fold, tumor_burden
+from liverjax.workflows.fold import run_fold
 from liverjax.workflows.report import (
     EVALUATION,
     FIGURES,
@@ -27,6 +27,7 @@ from liverjax.workflows.report import (
     read_evaluation,
     write_report,
 )
+from liverjax.workflows.train_cascade import tumor_burden
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -60,6 +61,9 @@ def cross_validate(
         LiverjaxError: whatever training and evaluation raise.
     """
     validate_protocol(config)
+    named = config.liver.dataset.name
+    if named != collection.name:
+        raise ConfigError(f"config.liver.dataset.name: expected {collection.name}, found {named}")
     folds = make_folds(config, collection)
     unknown = sorted(set(numbers) - set(range(len(folds))))
     if unknown:
@@ -131,6 +135,13 @@ def make_folds(config: CrossValidationConfig, collection: Collection) -> list[Fo
             )
         if config.calibrate and not fold.validation:
             raise SplitError(f"fold {number}: expected a validation patient to calibrate on")
+        for side in ("train", "validation"):
+            members = getattr(fold, side)
+            if members and not annotated(held, members):
+                raise SplitError(
+                    f"fold {number}: {side}: expected a patient whose tumours were annotated, "
+                    f"found {', '.join(members)}"
+                )
     return folds
 
 

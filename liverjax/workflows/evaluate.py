@@ -66,7 +66,8 @@ def evaluate(
     for name in tqdm(chosen, desc="evaluate", unit="patient", disable=None):
         volume, reference = collection.read(name)
         prediction = cascade(volume)
-        scores.append(score_case(name, prediction, reference))
+        known = collection.summaries[name].tumors_known
+        scores.append(score_case(name, prediction, reference, tumors_known=known))
         if on_case is not None:
             on_case(Case(name, volume, prediction, reference, name in reasons))
     return Evaluation(

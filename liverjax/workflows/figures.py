@@ -47,7 +47,10 @@ def evaluate_and_draw(
 
         def draw(case: Case) -> None:
             path = drawn / f"{PANELS}{case.patient}.png"
-            notice = "not held out" if case.seen else ""
+            notices = ["not held out"] if case.seen else []
+            if not collection.summaries[case.patient].tumors_known:
+                notices.append("tumours not annotated")
+            notice = ", ".join(notices)
             save_panels(path, case.volume, case.prediction, case.reference, notice)
 
         found = evaluate(networks, collection, patients, allow_seen=allow_seen, on_case=draw)

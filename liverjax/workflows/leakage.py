@@ -21,7 +21,9 @@ from liverjax.config import DatasetConfig, ExperimentConfig
 from liverjax.datasets.collection import VolumeCollection
 from liverjax.datasets.copies import list_copies
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.slices import check_annotated
 from liverjax.errors import ConfigError
+from liverjax.evaluation.case import CaseScore
 from liverjax.evaluation.confusion import count
 from liverjax.inference.load import load_network
 from liverjax.inference.predict import predict_volume
@@ -78,8 +80,10 @@ def compare_protocols(
     Raises:
         ConfigError: a stage without copies, with neighbouring slices or patience, or an
             impossible value.
+        SplitError: a patient whose tumours were not annotated.
         LiverjaxError: whatever training and evaluation raise.
     """
+    check_annotated(collection.name, collection.summaries, tuple(collection.summaries))
     config = _on(config, collection.name)
     validate_protocol(config)
     for stage in Stage:
@@ -98,8 +102,12 @@ def compare_protocols(
     for stage, run in runs.items():
         _train_on_slices(getattr(config, stage.value), collection, patients, train, run)
     shown = _score_slices(runs, collection, patients, test)
-    ends = {case.case: (case.liver.dice, case.tumor.dice) for case in cases}
+    ends = {case.case: (case.liver.dice, _tumor_dice(case)) for case in cases}
     return [Leakage(name, *shown[name], *ends[name]) for name in patients]
+
+
+def _tumor_dice(case: CaseScore) -> float | None:
+    return None if case.tumor is None else case.tumor.dice
 
 
 def _on(config: CrossValidationConfig, dataset: str) -> CrossValidationConfig:

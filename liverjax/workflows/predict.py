@@ -15,7 +15,7 @@ from liverjax.io.dicom.segmentation import write_fractional_object, write_segmen
 from liverjax.io.lock import only_user
 from liverjax.io.nifti import write_probability, write_segmentation
 from liverjax.reporting.case_page import save_report_page
-from liverjax.reporting.case_report import build_report
+from liverjax.reporting.case_report import NO_LIVER, build_report
 from liverjax.reporting.preview import save_preview
 from liverjax.volume import Segmentation
 from liverjax.workflows import case_files as files
@@ -42,7 +42,8 @@ def predict(
     They are made in a hidden folder and take their places together, `report.json` last; files of
     an earlier result that are not among them are deleted, and no others. Where the program is
     stopped in between, there is no `report.json`. A DICOM object that the tags of the images do
-    not allow, as of some research data, is left out, which the log and the report say.
+    not allow, as of some research data, is left out, which the log and the report say. So they do
+    where no liver is found, which is no error: the segmentation is empty then.
 
     Args:
         scan: the CT, from `liverjax.io.ct.read_scan`.
@@ -61,6 +62,8 @@ def predict(
     with only_user(make_folder(output)):
         files.check_folder(output, scan, overwrite=overwrite)
         prediction = cascade.predict(scan.volume)
+        if not prediction.segmentation.liver.any():
+            _LOGGER.warning("%s: %s", output, NO_LIVER)
         with staging(output / _STAGING) as made:
             report = _write(made, scan, cascade, prediction, wanted)
             _publish(made, output, report["made"])
@@ -104,7 +107,7 @@ def _algorithm(source: Mapping[str, Any]) -> Algorithm:
             **{
                 f"{stage.value} {field}": str(source[stage.value][field])
                 for stage in Stage
-                for field in ("checkpoint", "postprocess")
+                for field in ("checkpoint", "weights", "postprocess")
             },
         },
     )

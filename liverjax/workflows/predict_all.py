@@ -34,6 +34,7 @@ class Outcome:
     Attributes:
         done: segmented now.
         skipped: segmented by an earlier call.
+        without_liver: those of `done` in which no liver was found.
         failed: with the error.
         broken: with the traceback of an error that is nobody's but this program's.
         numbered: with the folder of its results, where those are numbered.
@@ -41,6 +42,7 @@ class Outcome:
 
     done: list[str] = dataclasses.field(default_factory=list)
     skipped: list[str] = dataclasses.field(default_factory=list)
+    without_liver: list[str] = dataclasses.field(default_factory=list)
     failed: list[Told] = dataclasses.field(default_factory=list)
     broken: list[Told] = dataclasses.field(default_factory=list)
     numbered: list[Told] = dataclasses.field(default_factory=list)
@@ -126,13 +128,15 @@ def predict_all(
     for case in tqdm(cases, desc="predict", unit="CT", disable=None):
         try:
             # A function, so that no CT is held while the next is read.
-            skipped = _predict_one(case, cascade, folder_of, read, wanted, overwrite)
+            liver = _predict_one(case, cascade, folder_of, read, wanted, overwrite)
         except (LiverjaxError, OSError, MemoryError) as error:
             outcome.failed.append(Told(case.label, _one_line(error, case)))
         except Exception:
             outcome.broken.append(Told(case.label, traceback.format_exc()))
         else:
-            (outcome.skipped if skipped else outcome.done).append(case.label)
+            (outcome.skipped if liver is None else outcome.done).append(case.label)
+            if liver is False:
+                outcome.without_liver.append(case.label)
     return outcome
 
 
@@ -143,15 +147,15 @@ def _predict_one(
     read: Callable[[Path], Scan],
     wanted: Wanted,
     overwrite: bool,
-) -> bool:
-    """Segments a CT; True where that was done before."""
+) -> bool | None:
+    """Segments a CT; whether a liver was found, None where it was segmented before."""
     scan = read(case.path)
     check_wanted(scan, wanted)
     folder = folder_of(case, scan)
     if not overwrite and has_result(scan, cascade, folder, wanted):
-        return True
-    predict(scan, cascade, folder, wanted, overwrite=overwrite)
-    return False
+        return None
+    found = predict(scan, cascade, folder, wanted, overwrite=overwrite)
+    return bool(found.liver.any())
 
 
 def _one_line(error: Exception, case: Case) -> str:
@@ -170,6 +174,7 @@ def format_outcome(outcome: Outcome) -> str:
     """How many CTs came to what, and what is wrong with each that failed, in plain text."""
     lines = [f"{label}: {error.removeprefix(f'{label}: ')}" for label, error in outcome.failed]
     lines += [f"{label}: error of this program:\n{text}" for label, text in outcome.broken]
+    lines += [f"{label}: no liver found" for label in outcome.without_liver]
     lines += [f"{name}: {label}" for label, name in sorted(outcome.numbered, key=_number)]
     failed = len(outcome.failed) + len(outcome.broken)
     lines.append(

@@ -129,7 +129,11 @@ def _divide_real(manual_dir: Path, name: str) -> DatasetConfig:
 
 def _most_telling(scores: Sequence[CaseScore]) -> str:
     """The first patient with tumour, or the first at all."""
-    return next((s.case for s in scores if s.tumor.dice is not None), scores[0].case)
+    return next((score.case for score in scores if _has_tumor(score)), scores[0].case)
+
+
+def _has_tumor(score: CaseScore) -> bool:
+    return score.tumor is not None and score.tumor.dice is not None
 
 
 def _baselines(
@@ -140,7 +144,7 @@ def _baselines(
     cases = [(volume.hu, reference.labels) for volume, reference in volumes]
     present = {
         Stage.LIVER: [score.liver.dice is not None for score in scores],
-        Stage.TUMOR: [score.tumor.dice is not None for score in scores],
+        Stage.TUMOR: [_has_tumor(score) for score in scores],
     }
     defined = [stage for stage in Stage if any(present[stage])]
     return {stage: threshold_baseline(cases, stage) for stage in defined}

@@ -155,10 +155,13 @@ def _draw(folder: Path, cases: Sequence[CaseScore], seen: Sequence[str]) -> None
     if any(lesion.reference_voxels for case in cases for lesion in case.lesions):
         save_detection(folder / "detection.png", cases, notice)
     for name, structure in zip(STRUCTURES, ("liver", "tumour"), strict=True):
-        pooled = pool(getattr(case, name).confusion for case in cases)
+        scores = [score for case in cases if (score := case.structure(name)) is not None]
+        if not scores:
+            continue
+        pooled = pool(score.confusion for score in scores)
         dice = "not defined" if pooled.dice is None else f"{pooled.dice:.3f}"
         title = (
-            f"{structure}: all voxels of {counted(len(cases), 'case')}\n"
+            f"{structure}: all voxels of {counted(len(scores), 'case')}\n"
             f"Dice of the voxels together: {dice}"
         )
         save_confusion(folder / f"confusion_{name}.png", pooled, structure, title, notice)

@@ -33,8 +33,10 @@ def describe_source(
     Returns:
         `cases`; `liverjax`: its `version` and `commit`; with a collection `dataset`: its `name`
         and `fingerprint`; with networks `liver` and `tumor`: fingerprint of the `checkpoint`, its
-        `step`, the `commit` that it was trained at, its `recipe` and `postprocess`, and on whom
-        that was chosen (`chosen_on`, nobody where it is the default).
+        `step`, the `commit` that it was trained at, its `recipe` and `postprocess`, on whom that
+        was chosen (`chosen_on`, nobody where it is the default), whom it has seen (`trained_on`:
+        `dataset`, `train` and `validation`), and the `version` and `sha256` of the bundle's
+        `weights`, None where it was loaded from a run.
     """
     source: dict[str, Any] = {"cases": list(cases), "liverjax": software()}
     if collection is not None:
@@ -48,6 +50,12 @@ def describe_source(
             "recipe": network.config.preprocess.recipe.value,
             "postprocess": to_dict(network.postprocess),
             "chosen_on": list(chosen.patients) if chosen else [],
+            "trained_on": {
+                "dataset": network.config.dataset.name,
+                "train": list(network.config.dataset.train),
+                "validation": list(network.config.dataset.validation),
+            },
+            "weights": network.shipped._asdict() if network.shipped else None,
         }
     return source
 

@@ -8,6 +8,7 @@ from liverjax.config import ExperimentConfig
 from liverjax.datasets.collection import Collection, SourceOptions
 from liverjax.datasets.livers import Livers
 from liverjax.datasets.planned import PlannedSource
+from liverjax.datasets.slices import check_annotated
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import ConfigError, SplitError
 from liverjax.training.devices import check_same_everywhere, share_of_batches
@@ -42,8 +43,9 @@ def train(
 
     Raises:
         ConfigError: an impossible value, or `run` belongs to another configuration.
-        SplitError: a patient on two sides, one that shows the same as another on another side, or
-            one that the dataset does not hold.
+        SplitError: a patient on two sides, one that shows the same as another on another side,
+            one that the dataset does not hold, or one whose tumours were not annotated at the
+            tumour stage.
         InputError: the dataset or the livers are others than `run` was begun with; or another
             process is training in `run`.
         TrainingError: the loss is not finite.
@@ -59,6 +61,9 @@ def train(
         raise ConfigError("config.stage: expected tumor where livers are given, found liver")
     if collection.name != dataset.name:
         raise ConfigError(f"config.dataset.name: expected {collection.name}, found {dataset.name}")
+    if config.stage is Stage.TUMOR:
+        learnt = (*dataset.train, *dataset.validation)
+        check_annotated(collection.name, collection.summaries, learnt)
     seen = check_training_side(config, collection)
     subject = Subject.of(config, collection.fingerprint, livers)
     check_same_everywhere({"dataset": collection.fingerprint, "livers": subject.livers})
@@ -74,9 +79,13 @@ def train(
         neighbors=config.preprocess.neighbors,
         share=share_of_batches(),
     )
-    copies = config.augment.copies
+    training = usual._replace(
+        tumor_share=config.tumor_share,
+        liver_share=config.liver_share,
+        copies=config.augment.copies,
+    )
     sides = (
-        source(dataset.train, usual._replace(tumor_share=config.tumor_share, copies=copies)),
+        source(dataset.train, training),
         source(dataset.validation, usual) if dataset.validation else None,
     )
     fit(config, *sides, run, partial(begin_run, run, subject, seen))

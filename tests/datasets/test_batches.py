@@ -50,10 +50,12 @@ def test_the_table_says_which_slices_are_used_and_where_patients_end():
     assert table.chosen.tolist() == [1, 4]
     assert table.ends.tolist() == [[0, 0, 0, 3, 3], [2, 2, 2, 4, 4]]
     assert table.shows_tumor.tolist() == [False, True]
+    assert table.shows_liver.tolist() == [True, True]
     assert table.copies is None
     assert table.spacing.tolist() == [[1, 2]] * 3 + [[3, 4]] * 2
     every = make_table("tiny", SELECTED, EXAMPLES, liver_only=False)
     assert every.chosen.tolist() == [0, 1, 2, 3, 4]
+    assert every.shows_liver.tolist() == [False, True, False, False, True]
 
 
 @pytest.mark.parametrize("numbers", [[0, 1, 2, 0], [0, 1, 2, 1, 0], [0, 1, 2, 0, 1, 2]])

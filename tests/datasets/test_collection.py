@@ -3,9 +3,8 @@ import pytest
 
 from liverjax.datasets.collection import SourceOptions, VolumeCollection
 from liverjax.datasets.phantom.patient import PhantomSpec
-from liverjax.datasets.volumes import phantom_volumes, read_volumes
+from liverjax.datasets.volumes import phantom_volumes
 from liverjax.errors import InputError, SplitError
-from liverjax.io.nifti import write_segmentation
 from liverjax.volume import Geometry, Segmentation, Volume
 
 GEOMETRY = Geometry.from_axes((0, 0, 0), (2.0, 0.7, 0.8))
@@ -35,6 +34,9 @@ def test_the_fingerprint_follows_from_every_voxel(collection):
     assert VolumeCollection("toy", dict(reversed(volumes.items()))).fingerprint == (
         collection.fingerprint
     )
+    unknown = VolumeCollection("toy", volumes, {"b"})
+    assert [each.tumors_known for each in unknown.summaries.values()] == [True, False]
+    assert unknown.fingerprint != collection.fingerprint
     volume, reference = volumes["a"]
     for changed in (
         (Volume(volume.hu + np.int16(1), GEOMETRY), reference),
@@ -78,35 +80,3 @@ def test_phantoms_come_with_their_tumours_and_every_fifth_without():
     found = phantom_volumes([4, 5], PhantomSpec((12, 64, 64)))
     assert list(found.summaries) == ["patient04", "patient05"]
     assert [found.summaries[name].tumor_voxels > 0 for name in found.summaries] == [True, False]
-
-
-def test_pairs_of_files_are_read_by_their_numbers(tmp_path, rng):
-    _, reference = pair(rng)
-    for number in (2, 10):
-        for name in ("volume", "segmentation"):
-            write_segmentation(tmp_path / f"{name}-{number}.nii.gz", reference)
-    found = read_volumes(tmp_path)
-    assert list(found.summaries) == ["volume-2", "volume-10"]
-    volume, labels = found.read("volume-2")
-    np.testing.assert_array_equal(volume.hu, labels.labels)
-    (tmp_path / "segmentation-10.nii.gz").unlink()
-    with pytest.raises(InputError, match=r"expected segmentation-10\.nii\.gz beside it"):
-        read_volumes(tmp_path)
-    with pytest.raises(InputError, match="expected volume-N"):
-        read_volumes(tmp_path / "none")
-
-
-def test_coarse_volumes_are_means_and_lie_where_the_fine_ones_do(tmp_path, rng):
-    _, reference = pair(rng)
-    for name in ("volume", "segmentation"):
-        write_segmentation(tmp_path / f"{name}-2.nii.gz", reference)
-    fine, coarse = (read_volumes(tmp_path, factor).read("volume-2") for factor in (1, 2))
-    assert coarse[0].hu.shape == (4, 4, 4)
-    assert coarse[0].geometry.spacing == pytest.approx((2.0, 1.4, 1.6))
-    # The first coarse voxel lies in the middle of four fine ones.
-    middle = fine[0].geometry.affine @ (0, 0.5, 0.5, 1)
-    np.testing.assert_allclose(coarse[0].geometry.affine[:, 3], middle)
-    assert np.count_nonzero(coarse[1].liver) * 4 == np.count_nonzero(fine[1].liver)
-    assert coarse[1].labels[2, 1, 1] == 1  # a quarter of it is tumour
-    with pytest.raises(InputError, match=r"volume-2\.nii\.gz: expected sides that 3 divides"):
-        read_volumes(tmp_path, 3)

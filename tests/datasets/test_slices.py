@@ -33,11 +33,18 @@ def test_examples_hold_each_slice_and_where_it_lies():
     assert summary == PatientSummary("abc", 3, 4, 2, 1, 3, 1)
 
 
+def test_a_voxel_size_that_is_not_known_is_0_whatever_its_placeholder():
+    placeholder = Geometry(GEOMETRY.affine, spacing_known=False)
+    _, second = slice_examples("patient01", Volume(HU, placeholder), np.zeros(HU.shape, np.uint8))
+    assert second["spacing"].tolist() == [0, 0, 0]
+    assert second["position"].tolist() == [-10, -20, 31]
+
+
 @pytest.mark.parametrize(
     ("geometry", "depth", "message"),
     [
         (GEOMETRY, 1, "its labels"),
-        (Geometry.from_axes((0.0, 0.0, 0.0), None), 2, "voxel size is not known"),
+        (Geometry(Geometry.from_axes((0, 0, 0), None, np.eye(3)).affine, False), 2, "axial"),
         (Geometry.from_axes((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), np.eye(3)), 2, "axial"),
     ],
 )

@@ -41,6 +41,8 @@ def test_what_was_chosen_for_another_checkpoint_is_not_used_and_the_log_says_so(
         {"threshold": "high"},
         {"min_ml": -1.0},
         {"min_voxels": -1},
+        {"min_liver_ml": -1.0},
+        {"min_liver_ml": float("nan")},
         {"unknown": 1},
     ],
 )
@@ -75,19 +77,42 @@ def test_the_smallest_tumour_is_that_of_both_limits(chosen, voxel_ml, expected):
     assert chosen.smallest(voxel_ml) == expected
 
 
+@pytest.mark.parametrize(
+    ("min_liver_ml", "voxel_ml", "found"),
+    [
+        (16.0, 1.0, True),  # of exactly this volume it is one
+        (16.1, 1.0, False),
+        (20.0, 1.0, False),
+        (20.0, 2.0, True),
+        (0.0, 0.001, True),
+        # 16 of 16,001 voxels are less than a thousandth of them.
+        (20.0, None, False),
+        (0.0, None, True),
+    ],
+)
+def test_what_is_too_small_for_a_liver_is_none(min_liver_ml, voxel_ml, found):
+    probability = np.zeros((1, 1, 16_001))
+    probability[..., 8:24] = 0.9
+    chosen = Postprocess(min_liver_ml=min_liver_ml)
+    liver = find_liver(Recipe.WINDOW, probability, chosen, voxel_ml)
+    assert np.count_nonzero(liver) == (16 if found else 0)
+    assert find_liver(Recipe.WINDOW, probability[..., :16_000], chosen, None).any()
+    assert find_liver(Recipe.THESIS, probability, chosen, voxel_ml).any()
+
+
 def test_masks_follow_what_was_chosen():
     probability = np.zeros((1, 8, 8))
     probability[0, :4, :4] = 0.4
     probability[0, 6:, 6:] = 0.4
     everywhere = np.ones(probability.shape, bool)
     low = Postprocess(threshold=0.3, min_voxels=0)
-    assert np.count_nonzero(find_liver(Recipe.WINDOW, probability, low)) == 16
-    assert not find_liver(Recipe.WINDOW, probability, Postprocess()).any()
+    assert np.count_nonzero(find_liver(Recipe.WINDOW, probability, low, None)) == 16
+    assert not find_liver(Recipe.WINDOW, probability, Postprocess(), None).any()
     found = [
         np.count_nonzero(find_tumor(Recipe.WINDOW, probability, everywhere, chosen, 0.01))
         for chosen in (low, Postprocess(threshold=0.3, min_voxels=0, min_ml=0.05), Postprocess())
     ]
     assert found == [20, 16, 0]
     # The thesis has its threshold fixed.
-    assert not find_liver(Recipe.THESIS, probability, low).any()
+    assert not find_liver(Recipe.THESIS, probability, low, None).any()
     assert not find_tumor(Recipe.THESIS, probability, everywhere, low, 0.01).any()

@@ -7,7 +7,7 @@ import pytest
 from liverjax.choices import Stage
 from liverjax.errors import CheckpointError
 from liverjax.evaluation.confusion import count
-from liverjax.inference.cascade import load_cascade
+from liverjax.inference.cascade import Cascade, load_cascade
 from liverjax.inference.load import load_network
 from liverjax.inference.predict import predict_volume
 from liverjax.io.seal import seal
@@ -34,7 +34,7 @@ def case():
     hu, labels = (array[..., 0] for array in toy_slices(7))
     # One slice repeated is a solid object, as organs are.
     hu, labels = (np.ascontiguousarray(np.repeat(array[:1], 10, axis=0)) for array in (hu, labels))
-    return Volume(hu, Geometry.from_axes((0, 0, 0), (2.0, 1.0, 1.0))), labels
+    return Volume(hu, Geometry.from_axes((0, 0, 0), (4.0, 3.0, 3.0))), labels
 
 
 def test_the_cascade_finds_liver_and_tumour(cascade, case):
@@ -66,6 +66,23 @@ def test_the_result_lies_on_the_grid_of_the_input(cascade, case, axes):
 def test_a_volume_without_liver_gives_an_empty_segmentation(cascade):
     empty = Volume(np.full((3, 32, 32), -1000, np.int16), Geometry(np.eye(4)))
     assert not cascade(empty).labels.any()
+
+
+def test_without_a_liver_the_tumour_network_does_not_run(cascade, case):
+    volume, _ = case
+
+    def run(batch):
+        raise AssertionError("the tumour network ran")
+
+    alone = Cascade(cascade.liver, cascade.tumor._replace(probability=run))
+    with pytest.raises(AssertionError, match="the tumour network ran"):
+        alone(volume)
+    # The same liver in voxels of a tenth of the side has 0.1 mL, and is none.
+    small = Volume(volume.hu, Geometry.from_axes((0, 0, 0), (0.4, 0.3, 0.3)))
+    found = alone.predict(small)
+    assert not found.segmentation.labels.any()
+    assert found.liver.max() > 0.5
+    assert not found.tumor.any()
 
 
 def test_the_tumour_stage_skips_slices_without_liver(runs, case):

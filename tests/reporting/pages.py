@@ -16,12 +16,15 @@ NETWORK = {
     "step": 300,
     "commit": None,
     "recipe": "resized",
-    "postprocess": {"threshold": 0.5, "min_voxels": 10, "min_ml": 0.0, "flips": False},
+    "postprocess": {"threshold": 0.5, "min_voxels": 10, "min_ml": 0.0, "flips": False}
+    | {"min_liver_ml": 20.0},
     "chosen_on": [],
+    "trained_on": {"dataset": "ircadb", "train": ["patient01"], "validation": []},
+    "weights": None,
 }
 SOURCE = {
     "liverjax": {"version": "0.1.0", "commit": "ab" * 20},
-    "liver": NETWORK,
+    "liver": NETWORK | {"weights": {"version": "1.2", "sha256": "e" * 64}},
     "tumor": NETWORK,
 }
 

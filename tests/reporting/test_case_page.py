@@ -42,12 +42,20 @@ def test_equal_input_gives_equal_bytes_and_nothing_beside(tmp_path, file):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_page_tells_the_smallest_liver_and_whose_weights(tmp_path):
+    text = save(tmp_path / "report.html").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"<tr><td>([\w ]+)</td>(.*?)</tr>", text))
+    assert rows["smallest liver"] == "<td>20 mL</td><td>-</td>"
+    assert rows["weights"] == "<td>version 1.2</td><td>of a training run</td>"
+
+
 def test_networks_of_the_thesis_have_fixed_settings(tmp_path):
     source = {**SOURCE, "liver": {**NETWORK, "recipe": "thesis", "step": None}}
     text = save(tmp_path / "report.html", source=source).read_text(encoding="utf-8")
     rows = dict(re.findall(r"<tr><td>([\w ]+)</td>(.*?)</tr>", text))
     assert rows["threshold"] == "<td>fixed</td><td>0.5</td>"
     assert rows["smallest tumour"] == "<td>-</td><td>10 voxels, 0 mL</td>"
+    assert rows["smallest liver"] == "<td>-</td><td>-</td>"
     assert rows["step"] == "<td>-</td><td>300</td>"
 
 

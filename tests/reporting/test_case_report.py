@@ -22,6 +22,8 @@ NETWORK = {
     "recipe": "resized",
     "postprocess": to_dict(Postprocess()),
     "chosen_on": ["patient04"],
+    "trained_on": {"dataset": "ircadb", "train": ["patient01"], "validation": ["patient04"]},
+    "weights": {"version": "1", "sha256": "e" * 64},
 }
 SOURCE = {
     "cases": ["secret name"],
@@ -56,7 +58,7 @@ def test_report_is_as_its_schema_says(geometry, found, source):
 
 
 def test_schema_refuses_what_it_does_not_name():
-    for change in ({"patient": "x"}, {"schema_version": 2}, {"tumors": [{}]}, {"liver_ml": "1"}):
+    for change in ({"patient": "x"}, {"schema_version": 1}, {"tumors": [{}]}, {"liver_ml": "1"}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**report(), **change}, schema())
 

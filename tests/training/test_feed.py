@@ -32,15 +32,22 @@ def run_epochs(kind, config, train, validation, start=0):
     return state, summarize(totals), summarize(judged)
 
 
-@pytest.mark.parametrize(("share", "group"), [(0.0, 1), (0.5, 8)])
-def test_both_feeds_train_on_the_same_batches(share, group, monkeypatch):
+@pytest.mark.parametrize(
+    ("stage", "shares", "group"),
+    [
+        (Stage.TUMOR, {"tumor_share": 0.5}, 8),
+        (Stage.LIVER, {"liver_share": 0.25}, 1),
+    ],
+)
+def test_both_feeds_train_on_the_same_batches(stage, shares, group, monkeypatch):
     monkeypatch.setattr(resident, "steps_per_dispatch", lambda: group)
-    config = toy_config(Stage.TUMOR, tumor_share=share)
+    config = toy_config(stage, **shares)
     images, labels = toy_slices()
-    labels[::2] = np.minimum(labels[::2], 1)  # half of the slices without tumour
+    # Half of the slices without what is sought.
+    labels[::2] = np.minimum(labels[::2], 1 if stage is Stage.TUMOR else 0)
 
     def source():
-        return InMemorySource(images, labels, batch_size=BATCH, seed=0, tumor_share=share)
+        return InMemorySource(images, labels, batch_size=BATCH, seed=0, **shares)
 
     first, train, judged = run_epochs(Feed.RESIDENT, config, source(), toy_source(1))
     second, other_train, other_judged = run_epochs(Feed.STREAM, config, source(), toy_source(1))

@@ -124,6 +124,7 @@ def test_patience_without_validation_is_refused(tmp_path):
         ("train", {"batch_size": 8}, r"config\.batch_size: 4, but the training source .* with 8"),
         ("train", {"seed": 5}, r"config\.seed: 0, but the training source .* with 5"),
         ("train", {"tumor_share": 0.5}, r"config\.tumor_share: 0\.0, but the training source"),
+        ("train", {"liver_share": 0.5}, r"config\.liver_share: 0\.0, but the training source"),
         ("validation", {"batch_size": 2}, r"config\.batch_size: 4, but the validation source"),
     ],
 )

@@ -64,7 +64,8 @@ class AsksAtTheEnd:
         self.source = source
         self.num_slices, self.steps_per_epoch = source.num_slices, source.steps_per_epoch
         self.batch_size, self.seed = source.batch_size, source.seed
-        self.tumor_share, self.copies = source.tumor_share, source.copies
+        self.tumor_share, self.liver_share = source.tumor_share, source.liver_share
+        self.copies = source.copies
 
     def train_batches(self, epoch, start=0):
         for number, batch in enumerate(self.source.train_batches(epoch, start), start + 1):

@@ -63,7 +63,7 @@ def test_a_failed_rebuild_leaves_what_was_there(manual_dir, tmp_path):
 
 
 def test_an_unknown_dataset_is_an_error(tmp_path):
-    with pytest.raises(ConfigError, match="expected one of ircadb, found 'lung'"):
+    with pytest.raises(ConfigError, match="expected one of ircadb, lits, found 'lung'"):
         build_dataset("lung", tmp_path, tmp_path)
 
 

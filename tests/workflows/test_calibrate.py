@@ -68,7 +68,8 @@ def test_only_validation_patients_are_looked_at_and_the_best_is_stored(runs, col
 
     def dice(option):
         probability = predict_volume(network, volume, flips=option.flips)
-        return count(find_liver(Recipe.WINDOW, probability, option), reference.liver).dice
+        found = find_liver(Recipe.WINDOW, probability, option, volume.geometry.voxel_ml)
+        return count(found, reference.liver).dice
 
     assert dice(chosen) == pytest.approx(made[Stage.LIVER].score)
     assert dice(Postprocess()) == pytest.approx(made[Stage.LIVER].usual_score)
@@ -81,7 +82,9 @@ def test_what_was_chosen_is_what_predict_uses(runs, collection):
     calibrate(load(runs), collection)
     volume, _ = collection.read("patient04")
     network = load_network(runs[Stage.LIVER], Stage.LIVER)
-    expected = find_liver(Recipe.WINDOW, predict_volume(network, volume), network.postprocess)
+    probability = predict_volume(network, volume)
+    voxel_ml = volume.geometry.voxel_ml
+    expected = find_liver(Recipe.WINDOW, probability, network.postprocess, voxel_ml)
     cascade = load_cascade(runs[Stage.LIVER], runs[Stage.TUMOR])
     np.testing.assert_array_equal(cascade(volume).liver, expected)
 

@@ -14,16 +14,17 @@ import pytest
 from liverjax.errors import InputError
 from liverjax.io.ct import read_scan
 from liverjax.io.nifti import write_segmentation
-from liverjax.reporting.case_report import schema
+from liverjax.reporting.case_report import NO_LIVER, schema
 from liverjax.volume import Segmentation
 from liverjax.workflows.case_files import REPORT, Wanted
 from liverjax.workflows.inputs import Case, find_cases
 from liverjax.workflows.predict import has_result, predict
 from liverjax.workflows.predict_all import format_outcome, predict_all
-from tests.io.dicom.files import below, edited, write_files
+from tests.io.dicom.files import below, edited, series_files, write_files
 from tests.workflows.predicting import (
     EVERYTHING,
     EXTRA,
+    SHAPE,
     USUAL,
     listing,
     scene,
@@ -78,6 +79,26 @@ def test_of_nifti_there_are_no_dicom_objects(scan, tmp_path):
     outcome = predict_all(cases, cascade, tmp_path / "many", read=read_scan, wanted=EVERYTHING)
     assert (outcome.failed, outcome.done) == ([("a", refusal)], ["b"])
     assert format_outcome(outcome).startswith(f"a: {refusal}\n")
+
+
+def test_no_liver_is_a_message_and_no_error(tmp_path, caplog):
+    files = series_files(np.full(SHAPE, -900, np.int16), "empty")
+    write_files(tmp_path / "cts", below("a", files) | below("b", study("b")))
+    cascade, output = thresholds(), tmp_path / "out"
+    outcome = predict_all(find_cases([tmp_path / "cts"]), cascade, output, read=read_scan)
+    assert outcome.succeeded
+    assert outcome.done == ["cts/a", "cts/b"]
+    assert format_outcome(outcome).splitlines() == [
+        "cts/a: no liver found",
+        "2 CTs done, 0 skipped, 0 failed",
+    ]
+    assert f"{output / 'a'}: {NO_LIVER}" in caplog.text
+    assert f"{output / 'b'}: " not in caplog.text
+    report = json.loads((output / "a" / REPORT).read_text())
+    jsonschema.validate(report, schema())
+    assert report["messages"] == [NO_LIVER]
+    assert NO_LIVER in (output / "a" / "report.html").read_text()
+    assert not np.asarray(nibabel.load(output / "a" / "segmentation.nii.gz").dataobj).any()
 
 
 def test_an_object_that_the_images_do_not_allow_is_left_out(tmp_path, caplog):

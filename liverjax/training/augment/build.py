@@ -7,9 +7,17 @@ import jax
 import jax.numpy as jnp
 
 from liverjax.config import AugmentConfig
+from liverjax.training.augment.field import cut, cuts
 from liverjax.training.augment.geometric import Move, draw_move, moves, source_positions
 from liverjax.training.augment.intensity import alter, alters
+from liverjax.training.augment.lesions import paint_lesions, paints
+from liverjax.training.augment.phase import draw_slopes, tone, toned
 from liverjax.training.augment.resample import resample
+from liverjax.training.augment.thickness import draw_factor, reslice, resliced
+
+# What the key is folded with for transforms that came later, so that the draws of the first ones
+# stay. A split into two is a fold with 0 and 1.
+_PHASE, _THICKNESS, _FIELD, _LESIONS = 2, 3, 4, 5
 
 AugmentFn = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
@@ -18,7 +26,8 @@ def build_augment(config: AugmentConfig) -> AugmentFn:
     """The transform (key, image, masks) -> (image, masks), to be traced inside the jitted step.
 
     The image is float32 [B, S, S, K] in HU, the K neighbouring slices of an example being
-    treated alike; the masks are uint8 [B, S, S, M] of 0 and 1. Both keep shape and type.
+    treated alike; the masks are uint8 [B, S, S, M] of 0 and 1, first of them where the network
+    may look. Both keep shape and type.
     What has no strength or no probability is no part of the program; where the draw leaves an
     example alone, it comes out equal to the bit. Every example has its own key, derived from
     its place in the batch alone, so neither the batch's size nor the number of devices that
@@ -33,14 +42,51 @@ def _augment(
     geometric, intensity = jax.random.split(key)
     if moves(config):
         image, masks = _move(config, _per_example(geometric, image), image, masks)
+    # As a scan comes about: the patient, the contrast, the slices, the pixels, the padding.
+    if paints(config):
+        keys = _per_example(jax.random.fold_in(key, _LESIONS), image)
+        image, masks = _painted(config, keys, image, masks)
+    if toned(config):
+        keys = _per_example(jax.random.fold_in(key, _PHASE), image)
+        image = _where_drawn(tone, jax.vmap(partial(draw_slopes, config))(keys), image)
+    if resliced(config):
+        keys = _per_example(jax.random.fold_in(key, _THICKNESS), image)
+        image = _where_drawn(reslice, jax.vmap(partial(draw_factor, config))(keys), image)
     if alters(config):
         image = jax.vmap(partial(alter, config))(_per_example(intensity, image), image)
+    if cuts(config):
+        keys = _per_example(jax.random.fold_in(key, _FIELD), image)
+        image, masks = jax.vmap(partial(cut, config))(keys, image, masks)
     return image, masks
 
 
 def _per_example(key: jax.Array, image: jax.Array) -> jax.Array:
     """A key for each place in the batch, whatever the batch's size."""
     return jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(image.shape[0]))
+
+
+def _painted(
+    config: AugmentConfig, keys: jax.Array, image: jax.Array, masks: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Lesions in all examples that draw some; a condition keeps them apart, as in `_move`."""
+    paint = jax.vmap(partial(paint_lesions, config))
+    liver = jnp.any(masks[..., 0] > 0)
+    return jax.lax.cond(liver, paint, lambda _, *same: same, keys, image, masks)
+
+
+def _where_drawn(
+    change: Callable[[jax.Array, jax.Array], jax.Array], draws: jax.Array, image: jax.Array
+) -> jax.Array:
+    """`change(draw, image)` of every example, where a draw of 1 changes nothing."""
+
+    def changed(draws: jax.Array, image: jax.Array) -> jax.Array:
+        return jax.vmap(change)(draws, image)
+
+    def changed_on_cpu(draws: jax.Array, image: jax.Array) -> jax.Array:
+        """A condition for the reason in `_move`: blur would repeat the change for every tap."""
+        return jax.lax.cond(jnp.any(draws != 1), changed, lambda _, same: same, draws, image)
+
+    return jax.lax.platform_dependent(draws, image, cpu=changed_on_cpu, default=changed)
 
 
 def _move(

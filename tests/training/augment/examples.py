@@ -26,7 +26,9 @@ INTENSITY = {
     "contrast": 0.3,
     "noise": 20.0,
 }
-STRENGTHS = GEOMETRIC | INTENSITY
+SCANNER = {"phase": 1.0, "slice_thickness": 2.0, "field_of_view": 0.3}
+PATIENT = {"lesions": 2}
+STRENGTHS = GEOMETRIC | INTENSITY | SCANNER | PATIENT
 OFF = {name: type(strength)(0) for name, strength in STRENGTHS.items()}
 
 

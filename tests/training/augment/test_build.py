@@ -8,6 +8,7 @@ from liverjax.training.augment.build import build_augment
 from tests.training.augment.examples import (
     GEOMETRIC,
     INTENSITY,
+    SCANNER,
     STRENGTHS,
     augmented,
     only,
@@ -18,7 +19,7 @@ COUNT = 96
 
 
 def program(config):
-    return jax.jit(build_augment(config)).lower(jax.random.key(0), *slices(2)).as_text()
+    return jax.jit(build_augment(config)).lower(jax.random.key(0), *slices(2, 3)).as_text()
 
 
 def unchanged(before, after):
@@ -29,7 +30,7 @@ def unchanged(before, after):
 @pytest.mark.parametrize("name", STRENGTHS)
 def test_about_half_of_the_examples_at_one_half_and_the_others_to_the_bit(name):
     # Random texture: every transform shows on it.
-    noise = np.random.default_rng(0).integers(-150, 350, slices(COUNT)[0].shape)
+    noise = np.random.default_rng(0).integers(-150, 350, slices(COUNT, 3)[0].shape)
     image, masks = jnp.asarray(noise, jnp.float32), slices(COUNT)[1]
     config = only(0.5, **{name: STRENGTHS[name]})
     moved, moved_masks = augmented(config, image, masks)
@@ -45,7 +46,7 @@ def test_about_half_of_the_examples_at_one_half_and_the_others_to_the_bit(name):
         np.testing.assert_array_equal(moved_masks, masks)
 
 
-@pytest.mark.parametrize("group", [GEOMETRIC, INTENSITY])
+@pytest.mark.parametrize("group", [GEOMETRIC, INTENSITY, SCANNER])
 def test_every_example_at_one_each_in_its_own_way(group):
     image, masks = slices(COUNT)
     moved, _ = augmented(only(1.0, **group), image, masks)
@@ -64,6 +65,18 @@ def test_without_strength_or_probability_it_is_no_part_of_the_program(name):
 def test_nothing_on_changes_nothing():
     for before, after in zip(slices(2), augmented(only(), *slices(2)), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_later_transforms_leave_the_draws_of_the_first_ones():
+    image, masks = slices(8, 3)
+    first = only(rotation=20.0, brightness=30.0)
+    alone, moved_masks = augmented(first, image, masks)
+    rare = only(rotation=20.0, brightness=30.0, **SCANNER)
+    for name in SCANNER:
+        setattr(rare, f"{name}_probability", 1e-9)
+    beside, masks_beside = augmented(rare, image, masks)
+    np.testing.assert_allclose(alone, beside, atol=1e-3)
+    np.testing.assert_array_equal(moved_masks, masks_beside)
 
 
 # On 8 slices in two tests, so that it is compiled once.

@@ -1,0 +1,46 @@
+"""The liver network that comes with the package: a small ResUNet, for training on two cores.
+
+Trained on LiTS and BTCV, which are stored through windows of -160..240 and -125..275 HU: the
+network's own window lies inside both, with room for what augmentation adds. Their voxel sizes are
+not known, so slices are fitted into the input whole.
+"""
+
+from liverjax.choices import Network, Stage
+from liverjax.config import (
+    AugmentConfig,
+    DatasetConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PreprocessConfig,
+)
+
+
+def get_config() -> ExperimentConfig:
+    return ExperimentConfig(
+        stage=Stage.LIVER,
+        epochs=7,
+        batch_size=8,
+        evaluate_every=7,
+        dataset=patients(),
+        preprocess=PreprocessConfig(size=128, window_low=-100.0, window_high=200.0),
+        model=ModelConfig(Network.RESUNET, features=(8, 16, 32, 64, 128), momentum=0.9),
+        augment=AugmentConfig(
+            rotation=10.0,
+            zoom=0.15,
+            contrast=0.15,
+            brightness=20.0,
+            gamma=0.3,
+            gamma_probability=0.5,
+            phase=0.3,
+            phase_probability=0.3,
+            field_of_view=0.2,
+            field_of_view_probability=0.2,
+        ),
+        optimizer=OptimizerConfig(learning_rate=3e-3, clip_norm=1.0),
+    )
+
+
+def patients() -> DatasetConfig:
+    """LiTS and BTCV in one dataset, whose patients the command divides."""
+    return DatasetConfig(name="lits", also_tested_on=("ircadb",))

@@ -1,0 +1,43 @@
+"""The tumour network that comes with the package: a small U-Net on crops of predicted livers.
+
+Few of the livers that it is trained on hold tumours of a size that shows, so half of every batch
+shows one, and some are painted.
+"""
+
+from configs.shipped_liver import patients
+from liverjax.choices import Network, Stage
+from liverjax.config import (
+    AugmentConfig,
+    ExperimentConfig,
+    ModelConfig,
+    OptimizerConfig,
+    PreprocessConfig,
+)
+
+
+def get_config() -> ExperimentConfig:
+    return ExperimentConfig(
+        stage=Stage.TUMOR,
+        epochs=10,
+        batch_size=8,
+        evaluate_every=10,
+        tumor_share=0.5,
+        dataset=patients(),
+        preprocess=PreprocessConfig(
+            size=128, window_low=-100.0, window_high=100.0, neighbors=1, relative=True
+        ),
+        model=ModelConfig(Network.UNET, features=(8, 16, 32, 64, 128)),
+        augment=AugmentConfig(
+            rotation=30.0,
+            zoom=0.25,
+            flip=True,
+            flip_vertical=True,
+            contrast=0.15,
+            brightness=20.0,
+            gamma=0.3,
+            gamma_probability=0.5,
+            lesions=2,
+            lesions_probability=0.3,
+        ),
+        optimizer=OptimizerConfig(learning_rate=3e-3, clip_norm=1.0),
+    )
