@@ -19,6 +19,7 @@ from liverjax.volume import Segmentation
 from liverjax.workflows.cross_validate import cross_validate, make_folds
 from liverjax.workflows.leakage import compare_protocols
 from liverjax.workflows.train import train
+from liverjax.workflows.train_cascade import train_cascade
 
 # Random transforms take long to compile.
 NOTHING = dataclasses.replace(
@@ -118,6 +119,29 @@ def test_nothing_is_said_of_their_tumours(whole):
     assert (challenge["cases"], challenge["undefined"]) == (2, 1)
     page = (workdir / "index.html").read_text()
     assert "tumours were not annotated in patient08" in page
+
+
+def test_a_cascade_for_use_is_trained_on_everybody(collection, tmp_path):
+    everybody = ("patient01", "patient02", "patient06")
+    config = dataclasses.replace(protocol(), patients=everybody, inner_folds=2)
+    runs = train_cascade(config, collection, tmp_path)
+    sides = {
+        run.name: json.loads((run / "manifest.json").read_text())["patients"]
+        for run in (*runs.values(), *tmp_path.glob("inner*"))
+    }
+    assert sides["liver"]["train"] == [*everybody]
+    assert sides["tumor"]["train"] == ["patient01", "patient02"]
+    assert not any(part["validation"] or part["test"] for part in (sides["liver"], sides["tumor"]))
+    # Every liver is of a network that had not seen it.
+    inner = [set(part["train"]) for run, part in sides.items() if run.startswith("inner")]
+    assert len(inner) == 2
+    assert not set.intersection(*inner)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
+    assert train_cascade(config, collection, tmp_path) == runs
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")} == before
+    config.liver.dataset = DatasetConfig("ircadb")
+    with pytest.raises(ConfigError, match="expected lits, found ircadb"):
+        train_cascade(config, collection, tmp_path / "other")
 
 
 def test_folds_share_them_out(collection):
