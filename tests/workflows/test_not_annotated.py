@@ -122,7 +122,7 @@ def test_nothing_is_said_of_their_tumours(whole):
 
 
 def test_a_cascade_for_use_is_trained_on_everybody(collection, tmp_path):
-    everybody = ("patient01", "patient02", "patient06")
+    everybody = ("patient01", "patient02", "patient03", "patient06")
     config = dataclasses.replace(protocol(), patients=everybody, inner_folds=2)
     runs = train_cascade(config, collection, tmp_path)
     sides = {
@@ -130,7 +130,7 @@ def test_a_cascade_for_use_is_trained_on_everybody(collection, tmp_path):
         for run in (*runs.values(), *tmp_path.glob("inner*"))
     }
     assert sides["liver"]["train"] == [*everybody]
-    assert sides["tumor"]["train"] == ["patient01", "patient02"]
+    assert sides["tumor"]["train"] == ["patient01", "patient02", "patient03"]
     assert not any(part["validation"] or part["test"] for part in (sides["liver"], sides["tumor"]))
     # Every liver is of a network that had not seen it.
     inner = [set(part["train"]) for run, part in sides.items() if run.startswith("inner")]
@@ -139,7 +139,7 @@ def test_a_cascade_for_use_is_trained_on_everybody(collection, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
     assert train_cascade(config, collection, tmp_path) == runs
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")} == before
-    config.liver.dataset = DatasetConfig("ircadb")
+    config.liver.dataset = config.tumor.dataset = DatasetConfig("ircadb")
     with pytest.raises(ConfigError, match="expected lits, found ircadb"):
         train_cascade(config, collection, tmp_path / "other")
 
