@@ -13,8 +13,8 @@ from liverjax.preprocess.grid import Grid, GridRecipe, given_liver
 
 AIR_HU = -1024.0
 
-# Fat and gas at the liver's border and bone beside it must not shift its mean.
-_TISSUE_HU = (0.0, 200.0)
+TISSUE_HU = (0.0, 200.0)
+"""Fat and gas at the liver's border and bone beside it must not shift its mean."""
 
 
 def window_recipe(config: PreprocessConfig, stage: Stage) -> GridRecipe:
@@ -77,6 +77,6 @@ def _to_input(config: PreprocessConfig, image: jax.Array, region: jax.Array) -> 
 
 def _region_level(image: jax.Array, region: jax.Array) -> jax.Array:
     """Mean HU of the soft tissue in each slice's region: float32 [B, 1, 1, 1]."""
-    tissue = region * (image > _TISSUE_HU[0]) * (image < _TISSUE_HU[1])
+    tissue = region * (image > TISSUE_HU[0]) * (image < TISSUE_HU[1])
     total = jnp.sum(image * tissue, axis=(1, 2, 3), keepdims=True)
     return total / jnp.maximum(jnp.sum(tissue, axis=(1, 2, 3), keepdims=True), 1.0)

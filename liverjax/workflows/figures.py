@@ -46,6 +46,7 @@ def evaluate_and_draw(
     with staging(make_folder(output) / ".unfinished-figures") as drawn:
 
         def draw(case: Case) -> None:
+            """Panels of one case, marked with what is special about it."""
             path = drawn / f"{PANELS}{case.patient}.png"
             notices = ["not held out"] if case.seen else []
             if not collection.summaries[case.patient].tumors_known:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -68,10 +69,9 @@ def _per_example(key: jax.Array, image: jax.Array) -> jax.Array:
 def _painted(
     config: AugmentConfig, keys: jax.Array, image: jax.Array, masks: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Lesions in all examples that draw some; a condition keeps them apart, as in `_move`."""
+    """Lesions in the examples that draw some; without liver there is nowhere to paint them."""
     paint = jax.vmap(partial(paint_lesions, config))
-    liver = jnp.any(masks[..., 0] > 0)
-    return jax.lax.cond(liver, paint, lambda _, *same: same, keys, image, masks)
+    return _kept_apart(jnp.any(masks[..., 0] > 0), paint, keys, image, masks)
 
 
 def _where_drawn(
@@ -79,14 +79,10 @@ def _where_drawn(
 ) -> jax.Array:
     """`change(draw, image)` of every example, where a draw of 1 changes nothing."""
 
-    def changed(draws: jax.Array, image: jax.Array) -> jax.Array:
-        return jax.vmap(change)(draws, image)
+    def changed(draws: jax.Array, image: jax.Array) -> tuple[jax.Array]:
+        return (jax.vmap(change)(draws, image),)
 
-    def changed_on_cpu(draws: jax.Array, image: jax.Array) -> jax.Array:
-        """A condition for the reason in `_move`: blur would repeat the change for every tap."""
-        return jax.lax.cond(jnp.any(draws != 1), changed, lambda _, same: same, draws, image)
-
-    return jax.lax.platform_dependent(draws, image, cpu=changed_on_cpu, default=changed)
+    return _kept_apart(jnp.any(draws != 1), changed, draws, image)[0]
 
 
 def _move(
@@ -99,14 +95,24 @@ def _move(
         rows, columns = jax.vmap(partial(source_positions, config, size=image.shape[1]))(draws)
         return jax.vmap(resample)(image, masks, rows, columns)
 
-    def moved_on_cpu(
-        draws: Move, image: jax.Array, masks: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        """Skips batches in which nothing moves; above all, XLA cannot fuse across a condition.
+    return _kept_apart(jnp.any(draws.moved), moved, draws, image, masks)
 
-        Fused with the gathers of the resampling, what follows would not be vectorised, or would
-        repeat them: blur takes 15 times as long. A GPU would have to ask the host which way to go.
-        """
-        return jax.lax.cond(jnp.any(draws.moved), moved, lambda _, *same: same, draws, image, masks)
 
-    return jax.lax.platform_dependent(draws, image, masks, cpu=moved_on_cpu, default=moved)
+def _kept_apart(happens: jax.Array, change: Callable[..., Any], draws: Any, *parts: Any) -> Any:
+    """`change(draws, *parts)`, a tuple like `parts`, which stay where nothing `happens`.
+
+    On a CPU it stands in a condition. That skips batches in which nothing happens; above all, XLA
+    cannot fuse across it. Fused with the gathers of a resampling, what follows would not be
+    vectorised, or would repeat them for every tap: blur takes 15 times as long. A GPU would have
+    to ask the host which way to go.
+    """
+
+    def on_cpu(happens: jax.Array, draws: Any, *parts: Any) -> Any:
+        """`change` behind a condition."""
+        return jax.lax.cond(happens, change, lambda _, *same: same, draws, *parts)
+
+    def elsewhere(_: jax.Array, draws: Any, *parts: Any) -> Any:
+        """`change` in any case."""
+        return change(draws, *parts)
+
+    return jax.lax.platform_dependent(happens, draws, *parts, cpu=on_cpu, default=elsewhere)

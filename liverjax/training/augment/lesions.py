@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from liverjax.config import AugmentConfig
+from liverjax.preprocess.window import TISSUE_HU
 from liverjax.training.augment.draws import is_on, uniform
 
 # Radii as fractions of the image side: from what a slice hardly shows to half of a liver.
@@ -25,7 +26,6 @@ _TEXTURE_HU = 15.0
 # Share that remains of the tissue's own deviation from the liver's mean: noise, not vessels.
 _GRAIN = 0.6
 _CELLS = 6
-_TISSUE_HU = (0.0, 200.0)
 
 
 def paints(config: AugmentConfig) -> bool:
@@ -61,7 +61,7 @@ def paint_lesions(
     numbers = uniform(chance, (2,))
     region = masks[..., 0] > 0
     middle = image[..., image.shape[-1] // 2]
-    tissue = region & (middle > _TISSUE_HU[0]) & (middle < _TISSUE_HU[1]) & (masks[..., 1] == 0)
+    tissue = region & (middle > TISSUE_HU[0]) & (middle < TISSUE_HU[1]) & (masks[..., 1] == 0)
     count = jnp.sum(tissue)
     level = jnp.sum(jnp.where(tissue, middle, 0.0)) / jnp.maximum(count, 1)
     wanted = jnp.ceil(numbers[1] * config.lesions)
