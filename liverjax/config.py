@@ -146,8 +146,10 @@ class AugmentConfig:
             of the image, drawn from 0 to this for each of the sides and for a circle. Nothing is
             sought there. It is meant for the liver stage; at the tumour stage it cuts the crop of
             the liver, which a scan seldom does.
-        lesions: at the tumour stage, at most how many synthetic tumours are painted into the liver,
-            beside those that it has; see `training.augment.lesions`.
+        lesions: at most how many synthetic tumours are painted into the liver, beside those that
+            it has; see `training.augment.lesions`. The tumour stage seeks them, too.
+        parenchyma: HU by which the whole liver is brighter or darker, and nothing else is, as fat,
+            iron and contrast phases make it. Under `preprocess.relative` it shows at edges only.
         *_probability: share of the slices that a transform acts on, each one drawn by itself.
         copies: whether every slice with tumour is also seen mirrored and turned by 10, 20, ...
             350 degrees in every epoch: 36 fixed copies, made before anything else. This is what
@@ -190,6 +192,8 @@ class AugmentConfig:
     field_of_view_probability: float = 1.0
     lesions: int = 0
     lesions_probability: float = 0.5
+    parenchyma: float = 0.0
+    parenchyma_probability: float = 1.0
     copies: bool = False
 
 

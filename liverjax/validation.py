@@ -38,6 +38,7 @@ _NOT_NEGATIVE = (
     "augment.slice_thickness",
     "augment.field_of_view",
     "augment.lesions",
+    "augment.parenchyma",
     "model.deep_supervision",
     "optimizer.weight_decay",
     "optimizer.clip_norm",
@@ -62,6 +63,7 @@ _MOST = {
     "augment.slice_thickness": 2.0,
     "augment.field_of_view": 0.45,
     "augment.lesions": 8,
+    "augment.parenchyma": 200.0,
 }
 # Transforms that have a probability `augment.<name>_probability`.
 _TRANSFORMS = (
@@ -82,6 +84,7 @@ _TRANSFORMS = (
     "slice_thickness",
     "field_of_view",
     "lesions",
+    "parenchyma",
 )
 _SHARES = (
     "tumor_share",
@@ -210,8 +213,6 @@ def _check_shares(config: ExperimentConfig) -> None:
     _expect(not (share and config.tumor_share), "liver_share", "0 with tumor_share", share)
     at_liver = config.stage is Stage.LIVER
     _expect(at_liver or not share, "liver_share", "0 at stage tumor", share)
-    lesions = config.augment.lesions
-    _expect(not (at_liver and lesions), "augment.lesions", "0 at stage liver", lesions)
 
 
 def _check_recipe(config: ExperimentConfig) -> None:

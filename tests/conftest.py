@@ -65,6 +65,24 @@ def small_run(tmp_path_factory):
     return workdir, run_quickstart(workdir)
 
 
+@pytest.fixture(scope="session")
+def untrained_runs(tmp_path_factory):
+    """Workdirs of two untrained networks, for what ships them; left as they are."""
+    from tests.inference.bundles import write_runs
+
+    return write_runs(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def shipped(untrained_runs, tmp_path_factory):
+    """The bundle of `untrained_runs`, as version 1.2; left as it is."""
+    from liverjax.workflows.ship import ship
+
+    folder = tmp_path_factory.mktemp("shipped")
+    ship(untrained_runs, folder, "1.2")
+    return folder
+
+
 def require_program(name):
     """Path of an outside program; skips where it is missing, but fails under CI."""
     found = shutil.which(name)

@@ -104,7 +104,8 @@ def augmented_input(
     Returns:
         Network input float32 [B, S, S, 1], and target float32 [B, S, S, 1].
     """
-    image, masks = build_augment(augment)(key, example.image.astype(jnp.float32), example.masks)
+    change = build_augment(augment, Stage.LIVER)
+    image, masks = change(key, example.image.astype(jnp.float32), example.masks)
     inputs = build_preprocess(preprocess, Stage.LIVER).to_input(image, masks[..., :1])
     return inputs, masks[..., 1:].astype(jnp.float32)
 

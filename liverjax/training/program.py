@@ -57,7 +57,7 @@ def build_program(
             model=model,
             optimizer=optimizer,
             loss_fn=loss_fn,
-            augment_fn=build_augment(config.augment),
+            augment_fn=build_augment(config.augment, config.stage),
             preprocess=preprocess,
             parts=config.optimizer.accumulate,
             ema_decay=config.optimizer.ema_decay,

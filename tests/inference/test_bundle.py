@@ -24,7 +24,7 @@ from liverjax.inference.predict import predict_volume
 from liverjax.inference.weight_file import rounded
 from liverjax.volume import Geometry, Volume
 from liverjax.workflows.ship import ship
-from tests.inference.bundles import CHOSEN, PATIENTS, SECRET, contents, write_run, write_runs
+from tests.inference.bundles import CHOSEN, PATIENTS, SECRET, contents, write_run
 from tests.toy import toy_slices
 
 FILES = ["cascade.json"] + [
@@ -33,25 +33,13 @@ FILES = ["cascade.json"] + [
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    return write_runs(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture(scope="module")
-def shipped(runs, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shipped")
-    ship(runs, folder, "1.2")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def volume():
     hu = np.ascontiguousarray(toy_slices(7)[0][..., 0])
     return Volume(hu, Geometry.from_axes((0, 0, 0), (4.0, 3.0, 3.0)))
 
 
-def test_networks_come_back_with_all_that_inference_needs(runs, shipped, volume):
-    exact, found = load_networks(runs), read_bundle(shipped)
+def test_networks_come_back_with_all_that_inference_needs(untrained_runs, shipped, volume):
+    exact, found = load_networks(untrained_runs), read_bundle(shipped)
     for stage in Stage:
         one, other = exact[stage], found[stage]
         assert other.postprocess == CHOSEN[stage]
@@ -81,9 +69,11 @@ def test_kernels_are_rounded_and_all_else_is_not(shipped):
         assert {dtype for dim, dtype in types.values() if dim == 1} == {np.dtype(np.float32)}
 
 
-def test_equal_runs_give_equal_bytes_that_name_no_folder(runs, shipped, tmp_path):
+def test_equal_runs_give_equal_bytes_that_name_no_folder(untrained_runs, shipped, tmp_path):
     assert sorted(contents(shipped)) == sorted(FILES)
-    copies = {stage: shutil.copytree(run, tmp_path / stage.value) for stage, run in runs.items()}
+    copies = {
+        stage: shutil.copytree(run, tmp_path / stage.value) for stage, run in untrained_runs.items()
+    }
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "MODEL_CARD.md").write_text("mine")
     for version in ("0", "1.2"):  # the second replaces the first
@@ -220,7 +210,7 @@ def test_what_is_not_as_it_was_written_is_refused_by_file(shipped, tmp_path, dam
 
 
 def test_the_bundle_of_the_package_is_what_load_cascade_takes(
-    runs, shipped, volume, monkeypatch, tmp_path
+    untrained_runs, shipped, volume, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(bundle, "SHIPPED", shipped)
     found = load_cascade()
@@ -228,7 +218,7 @@ def test_the_bundle_of_the_package_is_what_load_cascade_takes(
     assert found.tumor.postprocess == CHOSEN[Stage.TUMOR]  # chosen with this liver network
     other = load_cascade(weights=str(shipped))
     np.testing.assert_array_equal(found(volume).labels, other(volume).labels)
-    liver, tumor = (runs[stage] for stage in Stage)
+    liver, tumor = (untrained_runs[stage] for stage in Stage)
     assert load_cascade(liver, tumor).liver.shipped is None
     with pytest.raises(ConfigError, match="tumor: expected a folder, as liver has one"):
         load_cascade(liver)
@@ -241,22 +231,24 @@ def test_the_bundle_of_the_package_is_what_load_cascade_takes(
         load_cascade()
 
 
-def test_what_cannot_be_shipped_leaves_the_earlier_bundle(runs, shipped, tmp_path, monkeypatch):
+def test_what_cannot_be_shipped_leaves_the_earlier_bundle(
+    untrained_runs, shipped, tmp_path, monkeypatch
+):
     folder = shutil.copytree(shipped, tmp_path / "out")
     monkeypatch.setattr(bundle, "MAX_BYTES", 10_000)
     with pytest.raises(CheckpointError, match=r"would take 0\.\d MB, expected at most 0\.01"):
-        ship(runs, folder, "2")
+        ship(untrained_runs, folder, "2")
     monkeypatch.undo()
     other = tmp_path / "other"
     write_run(other, Stage.LIVER, epochs=3)
     with pytest.raises(CheckpointError, match="chosen with another liver network than"):
-        ship({**runs, Stage.LIVER: other}, folder, "2")
+        ship({**untrained_runs, Stage.LIVER: other}, folder, "2")
     assert contents(folder) == contents(shipped)
     # The workdirs lie side by side under the names of a bundle's folders.
-    before = contents(runs[Stage.LIVER].parent)
+    before = contents(untrained_runs[Stage.LIVER].parent)
     with pytest.raises(InputError, match=r"liver: not of a bundle, as there is no cascade\.json"):
-        ship(runs, runs[Stage.LIVER].parent, "2")
-    assert contents(runs[Stage.LIVER].parent) == before
+        ship(untrained_runs, untrained_runs[Stage.LIVER].parent, "2")
+    assert contents(untrained_runs[Stage.LIVER].parent) == before
 
 
 def test_weights_that_are_not_finite_are_not_shipped(tmp_path):

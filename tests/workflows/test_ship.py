@@ -22,26 +22,13 @@ from liverjax.workflows.predict import has_result
 from liverjax.workflows.prepared import open_prepared
 from liverjax.workflows.ship import agreement, gflop_per_slice, ship
 from tests.commands import run
-from tests.inference.bundles import write_runs
 from tests.toy import toy_config, toy_slices
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    return write_runs(tmp_path_factory.mktemp("runs"))
-
-
-@pytest.fixture(scope="module")
-def shipped(runs, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("shipped")
-    ship(runs, folder, "1.2")
-    return folder
-
-
-def test_rounding_costs_next_to_nothing_and_is_measured(runs, shipped):
+def test_rounding_costs_next_to_nothing_and_is_measured(untrained_runs, shipped):
     hu = np.ascontiguousarray(toy_slices(7)[0][..., 0])
     volume = Volume(hu, Geometry.from_axes((0, 0, 0), (4.0, 3.0, 3.0)))
-    found = agreement(runs, shipped, volume)
+    found = agreement(untrained_runs, shipped, volume)
     assert 0 < found.liver < 0.01
     assert found.liver_dice > 0.99
 
@@ -78,7 +65,7 @@ def call(capsys, *flags):
 
 
 def test_predict_without_workdirs_takes_the_weights_of_the_package(
-    runs, shipped, tmp_path, monkeypatch, capsys
+    untrained_runs, shipped, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(bundle, "SHIPPED", shipped)
     ct = write_ct(tmp_path / "ct.nii", np.clip(toy_slices(7)[0][..., 0], 0, 2))
@@ -98,7 +85,7 @@ def test_predict_without_workdirs_takes_the_weights_of_the_package(
     scan = read_scan(ct)
     assert has_result(scan, load_cascade(), output)
     # The same checkpoints, but not rounded.
-    assert not has_result(scan, load_cascade(*runs.values()), output)
+    assert not has_result(scan, load_cascade(*untrained_runs.values()), output)
     assert call(capsys, *flags).startswith("there already")
     assert call(capsys, *flags, f"--weights={shipped}").startswith("there already")
     with pytest.raises(ConfigError, match="--tumor: expected a folder as well as for --liver"):
@@ -122,8 +109,8 @@ def test_a_ct_without_liver_is_a_message_and_ends_well(
     assert not read_scan(output / "segmentation.nii.gz").volume.hu.any()
 
 
-def test_the_command_ships_and_measures(runs, tmp_path):
-    flags = [f"--{stage.value}={path}" for stage, path in runs.items()]
+def test_the_command_ships_and_measures(untrained_runs, tmp_path):
+    flags = [f"--{stage.value}={path}" for stage, path in untrained_runs.items()]
     ct = write_ct(tmp_path / "ct.nii", np.zeros((4, 32, 32)))
     weights = tmp_path / "weights"
     shown = run("ship", *flags, "--weights_version=3", f"--output={weights}", f"--check={ct}")

@@ -7,46 +7,51 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from liverjax.choices import Stage
 from liverjax.config import AugmentConfig
 from liverjax.training.augment.field import cut, cuts
 from liverjax.training.augment.geometric import Move, draw_move, moves, source_positions
 from liverjax.training.augment.intensity import alter, alters
 from liverjax.training.augment.lesions import paint_lesions, paints
+from liverjax.training.augment.parenchyma import recolor, recolors
 from liverjax.training.augment.phase import draw_slopes, tone, toned
 from liverjax.training.augment.resample import resample
 from liverjax.training.augment.thickness import draw_factor, reslice, resliced
 
 # What the key is folded with for transforms that came later, so that the draws of the first ones
 # stay. A split into two is a fold with 0 and 1.
-_PHASE, _THICKNESS, _FIELD, _LESIONS = 2, 3, 4, 5
+_PHASE, _THICKNESS, _FIELD, _LESIONS, _PARENCHYMA = 2, 3, 4, 5, 6
 
 AugmentFn = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 
 
-def build_augment(config: AugmentConfig) -> AugmentFn:
+def build_augment(config: AugmentConfig, stage: Stage) -> AugmentFn:
     """The transform (key, image, masks) -> (image, masks), to be traced inside the jitted step.
 
     The image is float32 [B, S, S, K] in HU, the K neighbouring slices of an example being
-    treated alike; the masks are uint8 [B, S, S, M] of 0 and 1, first of them where the network
-    may look. Both keep shape and type.
+    treated alike; the masks are uint8 [B, S, S, 2] of 0 and 1: where the network may look, and
+    what it seeks there. Both keep shape and type.
     What has no strength or no probability is no part of the program; where the draw leaves an
     example alone, it comes out equal to the bit. Every example has its own key, derived from
     its place in the batch alone, so neither the batch's size nor the number of devices that
     share it changes a result.
     """
-    return partial(_augment, config)
+    return partial(_augment, config, stage)
 
 
 def _augment(
-    config: AugmentConfig, key: jax.Array, image: jax.Array, masks: jax.Array
+    config: AugmentConfig, stage: Stage, key: jax.Array, image: jax.Array, masks: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     geometric, intensity = jax.random.split(key)
     if moves(config):
         image, masks = _move(config, _per_example(geometric, image), image, masks)
     # As a scan comes about: the patient, the contrast, the slices, the pixels, the padding.
+    if recolors(config):
+        keys = _per_example(jax.random.fold_in(key, _PARENCHYMA), image)
+        image = _recolored(config, stage, keys, image, masks)
     if paints(config):
         keys = _per_example(jax.random.fold_in(key, _LESIONS), image)
-        image, masks = _painted(config, keys, image, masks)
+        image, masks = _painted(config, stage, keys, image, masks)
     if toned(config):
         keys = _per_example(jax.random.fold_in(key, _PHASE), image)
         image = _where_drawn(tone, jax.vmap(partial(draw_slopes, config))(keys), image)
@@ -66,12 +71,37 @@ def _per_example(key: jax.Array, image: jax.Array) -> jax.Array:
     return jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(image.shape[0]))
 
 
+def _liver(stage: Stage, masks: jax.Array) -> jax.Array:
+    """bool [B, S, S]: the liver stage seeks it, the tumour stage looks into it."""
+    return masks[..., 1 if stage is Stage.LIVER else 0] > 0
+
+
+def _recolored(
+    config: AugmentConfig, stage: Stage, keys: jax.Array, image: jax.Array, masks: jax.Array
+) -> jax.Array:
+    """Livers of other HU in the examples that draw one."""
+    liver = _liver(stage, masks)
+
+    def change(keys: jax.Array, image: jax.Array) -> tuple[jax.Array]:
+        return (jax.vmap(partial(recolor, config))(keys, image, liver),)
+
+    return _kept_apart(jnp.any(liver), change, keys, image)[0]
+
+
 def _painted(
-    config: AugmentConfig, keys: jax.Array, image: jax.Array, masks: jax.Array
+    config: AugmentConfig, stage: Stage, keys: jax.Array, image: jax.Array, masks: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Lesions in the examples that draw some; without liver there is nowhere to paint them."""
-    paint = jax.vmap(partial(paint_lesions, config))
-    return _kept_apart(jnp.any(masks[..., 0] > 0), paint, keys, image, masks)
+    liver = _liver(stage, masks)
+    tumor = jnp.logical_and(masks[..., 1] > 0, stage is Stage.TUMOR)
+
+    def paint(keys: jax.Array, image: jax.Array, tumor: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jax.vmap(partial(paint_lesions, config))(keys, image, liver, tumor)
+
+    image, tumor = _kept_apart(jnp.any(liver), paint, keys, image, tumor)
+    if stage is Stage.LIVER:
+        return image, masks
+    return image, jnp.stack([masks[..., 0], tumor.astype(masks.dtype)], axis=-1)
 
 
 def _where_drawn(

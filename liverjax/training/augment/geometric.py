@@ -1,14 +1,13 @@
 """Where the pixels of a moved slice come from: all geometric transforms as one map."""
 
-import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from liverjax.config import AugmentConfig
 from liverjax.training.augment.draws import is_on, symmetric, uniform, up_to
+from liverjax.training.augment.spline import control_points, spline_basis
 
 
 def moves(config: AugmentConfig) -> bool:
@@ -78,8 +77,7 @@ def _matrix(angle: jax.Array, shear: jax.Array, down: jax.Array, right: jax.Arra
 def source_positions(config: AugmentConfig, move: Move, size: int) -> tuple[jax.Array, jax.Array]:
     """Where each pixel x of the result comes from: matrix (x + bend(x) - shift), about the centre.
 
-    The bend between control points is a cubic B-spline (free-form deformation; Rueckert et al.,
-    IEEE Trans. Med. Imaging 18(8), 1999).
+    The bend between control points is a cubic B-spline; see `spline`.
 
     Returns:
         Rows and columns, float32 [size, size] each, in pixels; x itself to the bit where the
@@ -98,7 +96,7 @@ def source_positions(config: AugmentConfig, move: Move, size: int) -> tuple[jax.
         for m in move.matrix
     ]
     if is_on(config.elastic, config.elastic_probability):
-        spline = jnp.asarray(_spline_basis(size, config.elastic_cell, _points(config)))
+        spline = jnp.asarray(spline_basis(size, config.elastic_cell))
         basis.append(spline)
         bend = jnp.einsum("agh,sh->ags", move.bend, spline, precision="highest") * size
         parts = [
@@ -111,16 +109,6 @@ def source_positions(config: AugmentConfig, move: Move, size: int) -> tuple[jax.
 
 
 def _points(config: AugmentConfig) -> int:
-    """Control points along each axis: one before the slice, and enough to go beyond its end."""
-    if not is_on(config.elastic, config.elastic_probability):
-        return 0
-    return math.ceil(1 / config.elastic_cell) + 3
-
-
-def _spline_basis(size: int, cell: float, points: int) -> np.ndarray:
-    """float32 [size, points]: weight of each control point at each pixel; rows sum to 1."""
-    place = np.arange(size)[:, None] / (cell * size)
-    distance = np.abs(place - (np.arange(points)[None] - 1))
-    near = 2 / 3 - distance**2 + distance**3 / 2
-    far = (2 - distance).clip(0) ** 3 / 6
-    return np.where(distance < 1, near, far).astype(np.float32)
+    """Control points along each axis, 0 where nothing is bent."""
+    on = is_on(config.elastic, config.elastic_probability)
+    return control_points(config.elastic_cell) if on else 0

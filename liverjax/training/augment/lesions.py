@@ -2,18 +2,19 @@
 
 In the manner of Hu et al., Label-free liver tumor segmentation, CVPR 2023, reduced to what a batch
 of slices can do on the device: a blob of wobbly outline takes the place of the parenchyma, darker
-or, rarely, brighter than it, at times with a rim, and its mask is added to what is sought.
+or, rarely, brighter than it, at times with a rim. The tumour stage seeks it; to the liver stage it
+is liver that does not look like it.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from liverjax.config import AugmentConfig
 from liverjax.preprocess.window import TISSUE_HU
 from liverjax.training.augment.draws import is_on, uniform
+from liverjax.training.augment.spline import smooth_field
 
 # Radii as fractions of the image side: from what a slice hardly shows to half of a liver.
 _SMALLEST, _LARGEST = 0.015, 0.25
@@ -21,11 +22,12 @@ _SMALLEST, _LARGEST = 0.015, 0.25
 _DARKEST, _LEAST, _BRIGHTEST = -80.0, 12.0, 40.0
 _BRIGHT_SHARE = 0.05
 _RIM_SHARE, _RIM_HU = 0.3, 40.0
-_WOBBLE = 0.6
-_TEXTURE_HU = 15.0
+_WOBBLE = 1.0
+_TEXTURE_HU = 25.0
 # Share that remains of the tissue's own deviation from the liver's mean: noise, not vessels.
 _GRAIN = 0.6
-_CELLS = 6
+# Distance of the control points of outline and texture, as a fraction of the image side.
+_CELL = 0.2
 
 
 def paints(config: AugmentConfig) -> bool:
@@ -46,35 +48,35 @@ class _Blob(NamedTuple):
 
 
 def paint_lesions(
-    config: AugmentConfig, key: jax.Array, image: jax.Array, masks: jax.Array
+    config: AugmentConfig, key: jax.Array, image: jax.Array, liver: jax.Array, tumor: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Paints up to `config.lesions` lesions into one example of the tumour stage.
+    """Paints up to `config.lesions` lesions into the liver of one example.
 
     Args:
         config: how many, and in which share of the examples.
         key: of this example.
         image: float32 [S, S, K] in HU.
-        masks: uint8 [S, S, 2] of 0 and 1: the liver, and the tumours sought in it. An example
-            without liver is left as it is.
+        liver: bool [S, S], with its tumours. An example without liver is left as it is.
+        tumor: bool [S, S], the tumours that are known.
+
+    Returns:
+        The image, and `tumor` with what was painted.
     """
     chance, draw = jax.random.split(key)
     numbers = uniform(chance, (2,))
-    region = masks[..., 0] > 0
     middle = image[..., image.shape[-1] // 2]
-    tissue = region & (middle > TISSUE_HU[0]) & (middle < TISSUE_HU[1]) & (masks[..., 1] == 0)
+    tissue = liver & ~tumor & (middle > TISSUE_HU[0]) & (middle < TISSUE_HU[1])
     count = jnp.sum(tissue)
     level = jnp.sum(jnp.where(tissue, middle, 0.0)) / jnp.maximum(count, 1)
     wanted = jnp.ceil(numbers[1] * config.lesions)
     on = (numbers[0] < config.lesions_probability) & (count > 0)
-    target = masks[..., 1]
     for number in range(int(config.lesions)):
         blob = _draw_blob(jax.random.fold_in(draw, number), tissue, image.shape[-1])
-        share = jnp.where(on & (number < wanted), blob.share, 0.0) * region[..., None]
+        share = jnp.where(on & (number < wanted), blob.share, 0.0) * liver[..., None]
         painted = level + blob.hu + _GRAIN * (image - level)
         image = image + share * (painted - image)
-        inside = share[..., image.shape[-1] // 2] > 0.5
-        target = jnp.maximum(target, inside.astype(target.dtype))
-    return image, jnp.stack([masks[..., 0], target], axis=-1)
+        tumor = tumor | (share[..., image.shape[-1] // 2] > 0.5)
+    return image, tumor
 
 
 def _draw_blob(key: jax.Array, tissue: jax.Array, slices: int) -> _Blob:
@@ -91,7 +93,7 @@ def _draw_blob(key: jax.Array, tissue: jax.Array, slices: int) -> _Blob:
     along = (jnp.cos(angle) * down + jnp.sin(angle) * right) * stretch
     across = (jnp.cos(angle) * right - jnp.sin(angle) * down) / stretch
     distance = jnp.sqrt(along**2 + across**2) / radius
-    distance = distance + _WOBBLE * n[3] * _smooth_field(wobble, size)
+    distance = distance + _WOBBLE * n[3] * smooth_field(wobble, size, _CELL)
     # Neighbouring slices cut the lesion where it is wider or narrower.
     steps = jnp.arange(slices, dtype=jnp.float32) - slices // 2
     distance = distance[..., None] + 0.3 * (2 * n[4] - 1.0) * steps[None, None]
@@ -102,19 +104,5 @@ def _draw_blob(key: jax.Array, tissue: jax.Array, slices: int) -> _Blob:
     level = jnp.where(n[7] < _BRIGHT_SHARE, bright, dark)
     ring = jnp.exp(-(((distance - 0.95) / 0.15) ** 2))
     rim = jnp.where(n[8] < _RIM_SHARE, _RIM_HU * n[8] / _RIM_SHARE, 0.0)
-    grain = _TEXTURE_HU * _smooth_field(texture, size)[..., None]
+    grain = _TEXTURE_HU * smooth_field(texture, size, _CELL)[..., None]
     return _Blob(share, level + grain + rim * ring)
-
-
-def _smooth_field(key: jax.Array, size: int) -> jax.Array:
-    """A random field [size, size] within -1..1 that varies over a few cells."""
-    points = 2.0 * uniform(key, (_CELLS, _CELLS)) - 1.0
-    basis = jnp.asarray(_basis(size))
-    return jnp.einsum("sa,ab,tb->st", basis, points, basis, precision="highest")
-
-
-def _basis(size: int) -> np.ndarray:
-    """float32 [size, _CELLS]: weights of the control points at each pixel, cosine-smooth."""
-    place = np.linspace(0, _CELLS - 1, size)[:, None]
-    distance = np.abs(place - np.arange(_CELLS)[None]).clip(max=1)
-    return (0.5 + 0.5 * np.cos(np.pi * distance)).astype(np.float32)

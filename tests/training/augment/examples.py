@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from liverjax.choices import Stage
 from liverjax.config import AugmentConfig
 from liverjax.training.augment.build import build_augment
 
@@ -27,7 +28,7 @@ INTENSITY = {
     "noise": 20.0,
 }
 SCANNER = {"phase": 1.0, "slice_thickness": 2.0, "field_of_view": 0.3}
-PATIENT = {"lesions": 2}
+PATIENT = {"lesions": 2, "parenchyma": 60.0}
 STRENGTHS = GEOMETRIC | INTENSITY | SCANNER | PATIENT
 OFF = {name: type(strength)(0) for name, strength in STRENGTHS.items()}
 
@@ -48,9 +49,9 @@ def slices(count, neighbours=1):
     return jnp.asarray(image), jnp.asarray(masks)
 
 
-def augmented(config, image, masks, key=0):
+def augmented(config, image, masks, key=0, stage=Stage.TUMOR):
     """What the compiled transform makes of a batch, as numpy arrays."""
-    lowered = jax.jit(build_augment(config)).lower(jax.random.key(key), image, masks)
+    lowered = jax.jit(build_augment(config, stage)).lower(jax.random.key(key), image, masks)
     # Half of the time to compile; `test_all_of_them_together...` has the usual optimisation.
     compiled = lowered.compile(compiler_options={"xla_backend_optimization_level": 0})
     return tuple(np.asarray(part) for part in compiled(jax.random.key(key), image, masks))

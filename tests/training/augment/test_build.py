@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from liverjax.choices import Stage
 from liverjax.config import AugmentConfig
 from liverjax.training.augment.build import build_augment
 from tests.training.augment.examples import (
@@ -19,7 +20,8 @@ COUNT = 96
 
 
 def program(config):
-    return jax.jit(build_augment(config)).lower(jax.random.key(0), *slices(2, 3)).as_text()
+    change = jax.jit(build_augment(config, Stage.TUMOR))
+    return change.lower(jax.random.key(0), *slices(2, 3)).as_text()
 
 
 def unchanged(before, after):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from liverjax.choices import Stage
 from liverjax.preprocess.window import AIR_HU
 from liverjax.training.augment.build import build_augment
 from liverjax.training.augment.geometric import Move, draw_move, source_positions
@@ -147,7 +148,7 @@ def test_all_of_them_together_read_the_positions_drawn():
         return source_positions(config, drawn, size)
 
     rows, columns = (np.asarray(part) for part in jax.jit(jax.vmap(expected))(jnp.arange(count)))
-    moved, _ = jax.jit(build_augment(config))(jax.random.key(3), image, masks)
+    moved, _ = jax.jit(build_augment(config, Stage.LIVER))(jax.random.key(3), image, masks)
     inside = (np.minimum(rows, columns) >= 0) & (np.maximum(rows, columns) <= size - 1)
     assert inside.mean() > 0.6
     error = np.asarray(moved)[..., 0] - (20.0 * rows + 3.0 * columns)

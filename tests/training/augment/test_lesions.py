@@ -1,6 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 
+from liverjax.choices import Stage
 from tests.training.augment.examples import augmented, only
 
 SIDE, COUNT = 48, 64
@@ -79,3 +80,12 @@ def test_the_share_of_examples_and_their_independence_of_the_batch():
     np.testing.assert_array_equal(few_sought, sought[:5])
     again, _ = augmented(settings, image, masks, key=9)
     assert (np.asarray(again) != np.asarray(after)).any()
+
+
+def test_to_the_liver_stage_what_is_painted_is_liver():
+    image, masks = livers()
+    sought = jnp.stack([jnp.ones_like(masks[..., 0]), masks[..., 0]], axis=-1)
+    after, same = augmented(only(lesions=2), image, sought, stage=Stage.LIVER)
+    np.testing.assert_array_equal(same, sought)
+    painted, _ = augmented(only(lesions=2), image, masks)
+    np.testing.assert_allclose(after, painted, atol=1e-3)
