@@ -18,9 +18,9 @@ from liverjax.config import (
 def get_config() -> ExperimentConfig:
     return ExperimentConfig(
         stage=Stage.TUMOR,
-        epochs=10,
+        epochs=16,
         batch_size=8,
-        evaluate_every=10,
+        evaluate_every=16,
         tumor_share=0.5,
         dataset=patients(),
         preprocess=PreprocessConfig(
@@ -36,8 +36,8 @@ def get_config() -> ExperimentConfig:
             brightness=20.0,
             gamma=0.3,
             gamma_probability=0.5,
-            lesions=2,
-            lesions_probability=0.3,
+            lesions=4,
+            lesions_probability=0.5,
         ),
         optimizer=OptimizerConfig(learning_rate=3e-3, clip_norm=1.0),
     )
