@@ -1,8 +1,8 @@
 """The liver network that comes with the package: a small ResUNet, for training on two cores.
 
 Trained on LiTS and BTCV, which are stored through windows of -160..240 and -125..275 HU: the
-network's own window lies inside both, with room for what augmentation adds. Their voxel sizes are
-not known, so slices are fitted into the input whole.
+network's own window lies inside both. Their voxel sizes are not known, so slices are fitted into
+the input whole. Slice thickness is not varied, as the network sees single slices.
 """
 
 from liverjax.choices import Network, Stage

@@ -1,7 +1,8 @@
 """The tumour network that comes with the package: a small U-Net on crops of predicted livers.
 
 Few of the livers that it is trained on hold tumours of a size that shows, so half of every batch
-shows one, and some are painted.
+shows one, and some are painted. HU count from the liver's mean, so that phases move the tumours
+against it only: brightness, contrast and gamma stand for that.
 """
 
 from configs.shipped_liver import patients

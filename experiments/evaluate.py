@@ -30,7 +30,9 @@ _ALLOW_SEEN = flags.DEFINE_bool(
 _DATASET = flags.DEFINE_string(
     "dataset", None, "Whose patients to score; by default the one that was trained on."
 )
-_PATIENTS = flags.DEFINE_list("patients", [], "Whom to score; by default the test patients.")
+_PATIENTS = flags.DEFINE_list(
+    "patients", [], "Whom to score; by default the test patients, or all of one's own files."
+)
 
 
 def main() -> None:

@@ -148,8 +148,8 @@ class AugmentConfig:
             the liver, which a scan seldom does.
         lesions: at most how many synthetic tumours are painted into the liver, beside those that
             it has; see `training.augment.lesions`. The tumour stage seeks them, too.
-        parenchyma: HU by which the whole liver is brighter or darker, and nothing else is, as fat,
-            iron and contrast phases make it. Under `preprocess.relative` it shows at edges only.
+        parenchyma: HU by which the whole liver is brighter or darker, somewhat unevenly, and
+            nothing else is, as fat, iron and contrast phases make it.
         *_probability: share of the slices that a transform acts on, each one drawn by itself.
         copies: whether every slice with tumour is also seen mirrored and turned by 10, 20, ...
             350 degrees in every epoch: 36 fixed copies, made before anything else. This is what

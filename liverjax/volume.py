@@ -154,6 +154,21 @@ def canonical_volume(volume: Volume) -> Volume:
     return Volume(hu, canonical_geometry(volume.hu.shape, volume.geometry))
 
 
+def check_axial(geometry: Geometry, name: str) -> None:
+    """Refuses a canonical grid whose axes are not those of the patient, placeholder or not.
+
+    Raises:
+        InputError: says whose it is, and the axes that were found.
+    """
+    z, y, x = np.linalg.norm(geometry.affine[:3, :3], axis=0).tolist()
+    upright = Geometry.from_axes(tuple(geometry.affine[:3, 3].tolist()), (z, y, x))
+    if not upright.matches(Geometry(geometry.affine)):
+        raise InputError(
+            f"{name}: expected axial slices from feet to head, rows from front to back and "
+            f"columns from right to left, found the axes {geometry.affine[:3, :3].T.tolist()}"
+        )
+
+
 def check_same_grid(
     first: Volume | Segmentation, second: Volume | Segmentation, names: tuple[str, str]
 ) -> None:

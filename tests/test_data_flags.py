@@ -9,10 +9,10 @@ from liverjax.errors import ConfigError, InputError
 from tests.datasets.pairs.files import write_btcv, write_lits, write_pair
 
 
-def given(data=None, coarsen=1, **pairs):
+def given(data=None, coarsen=1, exclude=None, **pairs):
     """The flags as absl holds them."""
     texts = {name: pairs.get(name) for name in PairFlags._fields}
-    values = {"data_dir": "data", "data": data, "coarsen": coarsen}
+    values = {"data_dir": "data", "data": data, "coarsen": coarsen, "exclude": exclude}
     holders = {name: SimpleNamespace(value=value) for name, value in (values | texts).items()}
     own = PairFlags(**{name: holders.pop(name) for name in PairFlags._fields})
     return DataFlags(**holders, pairs=own)
@@ -32,8 +32,22 @@ def test_folders_of_several_data_sets_become_one_in_memory(tmp_path):
         open_data(flags, "ircadb")
 
 
+def test_patients_are_left_out_unread(tmp_path):
+    for number in (1, 27, 31):
+        write_lits(tmp_path, number)
+    (tmp_path / "volume-31.nii.gz").write_bytes(b"damaged")
+    data = [str(tmp_path)]
+    found = open_data(given(data, exclude=["volume-2[7-9]", "volume-3?"]), "lits")
+    assert list(found.summaries) == ["volume-1"]
+    with pytest.raises(InputError, match="exclude: expected a patient, found volume-9; there are "):
+        open_data(given(data, exclude=["volume-9"]), "lits")
+    with pytest.raises(InputError, match=r"exclude: expected that somebody is left, found \*"):
+        open_data(given(data, exclude=["*"]), "lits")
+
+
 def test_flags_of_files_need_files():
-    for flags in (given(coarsen=2), given(label_map="liver=1"), given(spacing_known=False)):
+    others = ({"exclude": ["volume-1"]}, {"label_map": "liver=1"}, {"spacing_known": False})
+    for flags in (given(coarsen=2), *(given(**other) for other in others)):
         with pytest.raises(ConfigError, match="expected --data with them"):
             open_data(flags, "lits")
     with pytest.raises(InputError, match="label map: expected"):

@@ -30,6 +30,7 @@ class DataFlags(NamedTuple):
     data_dir: flags.FlagHolder[str | None]
     data: flags.FlagHolder[list[str] | None]
     coarsen: flags.FlagHolder[int]
+    exclude: flags.FlagHolder[list[str] | None]
     pairs: PairFlags
 
 
@@ -77,6 +78,11 @@ def define_data_flags() -> DataFlags:
             "Rows and columns of --data that become one; small networks see no more.",
             1,
         ),
+        flags.DEFINE_list(
+            "exclude",
+            None,
+            "Patients of --data that are left out, by name or by a pattern such as volume-3?.",
+        ),
         define_pair_flags(),
     )
 
@@ -108,19 +114,21 @@ def open_data(given: DataFlags, name: str) -> Collection:
         InputError: nothing is prepared there, or files that cannot be read.
     """
     options, coarsen = pair_options(given.pairs), given.coarsen.value
+    exclude = given.exclude.value or ()
     if given.data.value is None:
-        if options != PairOptions() or coarsen != 1:
+        if options != PairOptions() or coarsen != 1 or exclude:
             raise ConfigError(
-                "--coarsen, --label_map, --images, --labels, --spacing_known: expected --data with "
-                "them, as a prepared dataset is as it was built"
+                "--coarsen, --exclude, --label_map, --images, --labels, --spacing_known: expected "
+                "--data with them, as a prepared dataset is as it was built"
             )
         return open_prepared(name, app.path(given.data_dir))
     if name != PAIRS:
         raise ConfigError(
-            f"--data: expected the dataset {PAIRS}, which is what files make; found {name}; give "
-            f"--config.dataset.name={PAIRS}, or for both stages where there are two"
+            f"--data: expected the dataset {PAIRS}, which is what files make; found {name}; "
+            f"choose {PAIRS} by --dataset or --config.dataset.name, of both stages where there are "
+            "two"
         )
-    return read_pairs(folders(given.data.value), options, coarsen)
+    return read_pairs(folders(given.data.value), options, coarsen, exclude)
 
 
 def folders(texts: Sequence[str] | None) -> list[Path]:

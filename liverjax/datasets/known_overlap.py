@@ -87,7 +87,8 @@ def _refuse(dataset: str, shared: Sequence[str], why: str) -> None:
         raise SplitError(
             f"{', '.join(shared)} of {dataset}: {why}; 3D-IRCADb-01 is inside LiTS and MSD Task03, "
             f"among volumes {IRCADB_IN_LITS[0]} to {IRCADB_IN_LITS[-1]}, and these two share "
-            "their volumes. Leave the patients listed out"
+            "their volumes. Leave the patients listed out, where they come by --data with "
+            "--exclude=volume-2[7-9],volume-3?,volume-4[0-8]"
         )
 
 

@@ -132,8 +132,8 @@ class PatientsBuilder(
             raise InputError(
                 f"{', '.join(map(str, folders))}: {self.name} was prepared from other files "
                 f"({'; '.join(lines)}); to prepare it anew use `python -m "
-                "experiments.build_dataset --rebuild` or `tfds build --overwrite`, to keep both "
-                "choose another data_dir"
+                f"experiments.build_dataset --dataset={self.name} --rebuild` or `tfds build "
+                "--overwrite`, to keep both choose another data_dir"
             )
         logging.info("The inputs of %s are unchanged.", self.name)
 

@@ -10,7 +10,7 @@ from liverjax.datasets.content import describe
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import InputError, SplitError
 from liverjax.labels import liver_mask, tumor_mask
-from liverjax.volume import Geometry, Volume
+from liverjax.volume import Volume, check_axial
 from liverjax.wording import listed
 
 
@@ -70,15 +70,11 @@ def slice_examples(patient: str, volume: Volume, labels: np.ndarray) -> Iterator
         raise InputError(
             f"{patient}: the CT has shape {volume.hu.shape}, its labels {labels.shape}"
         )
+    # What spacing and position alone cannot tell.
+    check_axial(volume.geometry, patient)
     affine, known = volume.geometry.affine, volume.geometry.spacing_known
     x, y, z = affine[:3, 3].tolist()
     dz, dy, dx = np.linalg.norm(affine[:3, :3], axis=0).tolist()
-    # Also placeholders must stand along the axes: what is left and right is known.
-    if not Geometry.from_axes((x, y, z), (dz, dy, dx)).matches(Geometry(affine)):
-        raise InputError(
-            f"{patient}: expected axial slices from feet to head, rows from front to back and "
-            f"columns from right to left, found the axes {affine[:3, :3].T.tolist()}"
-        )
     spacing, step = ((dz, dy, dx), dz) if known else ((0.0, 0.0, 0.0), 1.0)
     contents = describe(volume.hu)
     for index, (image, label) in enumerate(zip(volume.hu, labels, strict=True)):

@@ -1,12 +1,16 @@
 """Collections of whole volumes in memory: synthetic patients, and CTs with labels in files."""
 
-from collections.abc import Sequence
+import fnmatch
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from liverjax.datasets.collection import VolumeCollection
+from liverjax.datasets.pairs.label_map import LabelMap
 from liverjax.datasets.pairs.layouts import PairOptions, find_all_pairs
+from liverjax.datasets.pairs.pair import Pair
 from liverjax.datasets.pairs.reading import read_pair
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.phantom.phantom import Phantom, make_phantom
@@ -14,6 +18,9 @@ from liverjax.datasets.splits import patient_split
 from liverjax.errors import InputError
 from liverjax.labels import merge_masks
 from liverjax.volume import Geometry, Segmentation, Volume
+from liverjax.wording import listed
+
+_LOGGER = logging.getLogger(__name__)
 
 PAIRS = "lits"
 """Name of the dataset that pairs of files make, read into memory or prepared."""
@@ -30,7 +37,10 @@ def phantom_volumes(numbers: Sequence[int], spec: PhantomSpec | None = None) -> 
 
 
 def read_pairs(
-    folders: Sequence[Path], options: PairOptions | None = None, coarsen: int = 1
+    folders: Sequence[Path],
+    options: PairOptions | None = None,
+    coarsen: int = 1,
+    exclude: Sequence[str] = (),
 ) -> VolumeCollection:
     """LiTS, the Decathlon's Task03, BTCV and one's own patients, as one dataset in memory.
 
@@ -39,14 +49,16 @@ def read_pairs(
         options: what cannot be told from the files.
         coarsen: rows and columns of a slice that become one: the mean of their HU, and liver or
             tumour where at least half of them are.
+        exclude: patients that are left out unread, by name or by a pattern such as volume-3?.
 
     Raises:
-        InputError: there is none, one without its partner, one that cannot be read, or whose
-            sides `coarsen` does not divide.
+        InputError: there is none, nobody whom `exclude` names, one without its partner, one that
+            cannot be read, or whose sides `coarsen` does not divide.
     """
     options = options or PairOptions()
     volumes, unknown = {}, set()
-    for name, pair in find_all_pairs(folders, options).items():
+    pairs = _without(exclude, find_all_pairs(folders, options))
+    for name, pair in pairs.items():
         volume, reference = read_pair(pair, options.spacing_known)
         if any(side % coarsen for side in volume.hu.shape[1:]):
             raise InputError(
@@ -56,7 +68,40 @@ def read_pairs(
         volumes[name] = coarse
         if not pair.label_map.tumors_known:
             unknown.add(name)
+    _warn_of_no_tumor({name: pair.label_map for name, pair in pairs.items()}, volumes)
     return VolumeCollection(PAIRS, volumes, unknown)
+
+
+def _without(exclude: Sequence[str], pairs: Mapping[str, Pair]) -> dict[str, Pair]:
+    """All patients but those that a pattern is of."""
+    for pattern in exclude:
+        if not fnmatch.filter(pairs, pattern):
+            raise InputError(
+                f"exclude: expected a patient, found {pattern}; there are {listed([*pairs])}"
+            )
+    left = {
+        name: pair
+        for name, pair in pairs.items()
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in exclude)
+    }
+    if not left:
+        raise InputError(f"exclude: expected that somebody is left, found {', '.join(exclude)}")
+    return left
+
+
+def _warn_of_no_tumor(
+    label_maps: Mapping[str, LabelMap], volumes: Mapping[str, tuple[Volume, Segmentation]]
+) -> None:
+    """Says where a label map names tumours that nobody has: its values may be wrong."""
+    for label_map in {m for m in label_maps.values() if m.tumors_known}:
+        members = [name for name, each in label_maps.items() if each == label_map]
+        if not any(volumes[name][1].tumor.any() for name in members):
+            _LOGGER.warning(
+                "%s: no voxel is a tumour by the label map %s, so that they count as free of "
+                "tumours; are these its values?",
+                listed(members),
+                label_map,
+            )
 
 
 def _reference(phantom: Phantom) -> Segmentation:

@@ -65,9 +65,10 @@ class Packed(NamedTuple):
 
 
 def write_bundle(folder: Path, networks: Mapping[Stage, Packed], version: str) -> dict[str, int]:
-    """Writes a cascade into a folder, whole or not at all; replaces the bundle that is there.
+    """Writes a cascade into a folder; replaces the bundle that is there once all of it is made.
 
-    Other files in the folder stay, such as a model card.
+    The files are then moved one after the other, the record last: one killed meanwhile is to be
+    repeated. Other files in the folder stay, such as a model card.
 
     Args:
         folder: made where it is absent.
@@ -102,6 +103,7 @@ def write_bundle(folder: Path, networks: Mapping[Stage, Packed], version: str) -
                 f"{folder}: the weights would take {total / 1e6:.1f} MB, expected at most "
                 f"{MAX_BYTES / 1e6:g}; train narrower networks (config.model.features)"
             )
+        read_bundle(made)  # as whoever uses it does
         for stage in Stage:
             make_folder(folder / stage.value)
             (folder / stage.value / _CONTENTS).unlink(missing_ok=True)
@@ -163,7 +165,9 @@ def _check_place(folder: Path) -> None:
     if (folder / RECORD).is_file():
         return
     for stage in Stage:
-        if (folder / stage.value).exists():
+        found = {path.name for path in (folder / stage.value).glob("*")}
+        # What a call that was killed has left is replaced.
+        if found - {_WEIGHTS, _CONTENTS}:
             raise InputError(
                 f"{folder / stage.value}: not of a bundle, as there is no {RECORD} beside it; give "
                 "another folder"

@@ -100,7 +100,7 @@ def _preparation(
     if options not in (None, PairOptions()):
         raise ConfigError(
             f"label_map, images, labels, spacing_known: expected none for {dataset}, whose layout "
-            "says it all"
+            "says it all; one's own files are built as --dataset=lits"
         )
     return partial(module.prepare, folders[0])
 

@@ -11,7 +11,7 @@ from liverjax.choices import Protocol
 from liverjax.config_json import differences, to_dict
 from liverjax.datasets.collection import Collection
 from liverjax.datasets.folds import Fold, check_folds, leave_one_out, read_folds, stratified_folds
-from liverjax.datasets.slices import annotated, select_patients
+from liverjax.datasets.slices import select_patients
 from liverjax.errors import ConfigError, InputError, SplitError
 from liverjax.evaluation.case import CaseScore
 from liverjax.io.atomic import make_folder, write_json
@@ -27,7 +27,7 @@ from liverjax.workflows.report import (
     read_evaluation,
     write_report,
 )
-from liverjax.workflows.train_cascade import tumor_burden
+from liverjax.workflows.train_cascade import check_fold, tumor_burden
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -128,20 +128,12 @@ def make_folds(config: CrossValidationConfig, collection: Collection) -> list[Fo
         folds = read_folds(path, burden, validation=validation, seed=seed)
     check_folds(folds)
     for number, fold in enumerate(folds):
-        if len(fold.train) < config.inner_folds:
-            raise SplitError(
-                f"fold {number}: expected at least inner_folds ({config.inner_folds}) patients to "
-                f"train on, found {len(fold.train)}"
-            )
+        try:
+            check_fold(config, fold, held)
+        except SplitError as error:
+            raise SplitError(f"fold {number}: {error}") from error
         if config.calibrate and not fold.validation:
             raise SplitError(f"fold {number}: expected a validation patient to calibrate on")
-        for side in ("train", "validation"):
-            members = getattr(fold, side)
-            if members and not annotated(held, members):
-                raise SplitError(
-                    f"fold {number}: {side}: expected a patient whose tumours were annotated, "
-                    f"found {', '.join(members)}"
-                )
     return folds
 
 

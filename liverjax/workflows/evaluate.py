@@ -13,7 +13,7 @@ from liverjax.evaluation.score import score_case
 from liverjax.inference.cascade import compose, fit_to_liver
 from liverjax.inference.load import LoadedNetwork
 from liverjax.volume import Segmentation, Volume
-from liverjax.workflows.leaks import find_seen
+from liverjax.workflows.leaks import check_same_dataset, find_seen, same_files
 from liverjax.workflows.report import Evaluation
 from liverjax.workflows.sources import describe_source
 
@@ -42,7 +42,8 @@ def evaluate(
         networks: both, by stage.
         collection: whom to score.
         patients: their names; by default those that both networks hold back for testing, or
-            everybody in a dataset that neither was trained on.
+            everybody in a dataset that neither was trained on. Where they hold nobody back, it may
+            be one's own of the same name.
         allow_seen: whether patients that a network has seen are scored too, and named.
         on_case: called with each patient once scored. Volumes are not kept, so what needs them,
             such as a picture, is to be made here.
@@ -50,8 +51,8 @@ def evaluate(
     Raises:
         SplitError: a patient was used to train or to select one of the networks, by name or by
             what its slices show, or none is left.
-        InputError: a network was trained on a dataset of the same name with other files, where a
-            patient of the same name may be somebody else.
+        InputError: nobody was named, and a network was trained on a dataset of the same name with
+            other files, where those held back may be somebody else.
     """
     chosen = tuple(patients) or _held_back(networks, collection)
     check_disjoint({"evaluation": chosen})
@@ -80,8 +81,11 @@ def evaluate(
 def _held_back(networks: Mapping[Stage, LoadedNetwork], collection: Collection) -> tuple[str, ...]:
     """Whom to score where nobody is named."""
     sides = [networks[stage].config.dataset for stage in Stage]
-    if all(side.name != collection.name for side in sides):
+    named = [network for network in networks.values() if _is_named(network, collection)]
+    for_use = not any(side.test for side in sides)
+    if not named or (for_use and not any(same_files(each, collection) for each in named)):
         return tuple(collection.summaries)
+    check_same_dataset(named, collection)
     chosen = tuple(name for name in sides[0].test if name in sides[1].test)
     if not chosen or sides[0].name != sides[1].name:
         held = " and ".join(
@@ -92,3 +96,8 @@ def _held_back(networks: Mapping[Stage, LoadedNetwork], collection: Collection) 
             f"no patient to evaluate: expected one that both hold back, found {held}; name some"
         )
     return chosen
+
+
+def _is_named(network: LoadedNetwork, collection: Collection) -> bool:
+    """Whether a network was divided on a dataset of this name."""
+    return network.config.dataset.name == collection.name

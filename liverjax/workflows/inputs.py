@@ -4,7 +4,7 @@ import logging
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +22,8 @@ from liverjax.workflows.case_files import FILES
 _LOGGER = logging.getLogger(__name__)
 
 _PATIENT_DICOM = "PATIENT_DICOM"
-# LiTS keeps the reference beside the CT.
-_LITS_REFERENCE = re.compile(r"segmentation-(\d+)")
+# LiTS and BTCV keep the reference beside the CT, whose name is this with the same number.
+_REFERENCES = ((re.compile(r"segmentation-(\d+)"), "volume-"), (re.compile(r"label(\d{4})"), "img"))
 _STUDY = ("StudyInstanceUID", "PatientID", "PatientName")
 
 
@@ -62,7 +62,8 @@ def find_cases(inputs: Sequence[Path]) -> list[Case]:
     An input is a NIfTI file, a folder or zip archive of DICOM files, or a folder of patients.
     That is one that holds no DICOM file itself and no PATIENT_DICOM, but
 
-    - NIfTI files, of which each is a CT (LiTS' `segmentation-N` is left out beside `volume-N`), or
+    - NIfTI files, of which each is a CT (`segmentation-N` of LiTS is left out beside `volume-N`,
+      and `labelNNNN` of BTCV beside `imgNNNN`), or
     - two or more folders or archives, packed or not, that are patients of 3D-IRCADb-01, or whose
       CTs belong to different studies or patients. A study's folders of series are one CT.
 
@@ -138,12 +139,13 @@ def _images(files: Iterable[File]) -> list[str]:
     results = [name for name in found if name in FILES]
     _say("named like a result of this program, passed over; give it as --input", results)
     stems = {_stem(Path(name)) for name in names}
-    return [
-        name
-        for name in names
-        if not (lits := _LITS_REFERENCE.fullmatch(_stem(Path(name))))
-        or f"volume-{lits[1]}" not in stems
-    ]
+    return [name for name in names if not _is_reference(_stem(Path(name)), stems)]
+
+
+def _is_reference(name: str, stems: Collection[str]) -> bool:
+    """Whether a file is called as the labels of a CT that is there too."""
+    matches = ((pattern.fullmatch(name), ct) for pattern, ct in _REFERENCES)
+    return any(match is not None and f"{ct}{match[1]}" in stems for match, ct in matches)
 
 
 def _part(folder: Folder) -> _Part | None:

@@ -87,22 +87,21 @@ def find_seen(
         patients: who is to be scored, of `collection`.
         networks: those to be judged.
         collection: that the patients belong to; another than that of a network is compared with
-            by content alone.
+            by content. Where only its name is that of the network's, as with one's own files, a
+            name that both have is refused as well: it may be the same patient's.
 
     Returns:
         By patient, how it was seen.
-
-    Raises:
-        InputError: a network was trained on a dataset of this name, but with other files.
     """
     reasons: dict[str, str] = {}
     for network in networks:
         stage, side = network.config.stage.value, network.config.dataset
         if side.name == collection.name:
-            check_same_dataset([network], collection)
+            _warn_of_import(network)
+            someone = "it" if same_files(network, collection) else "a patient of this name"
             for name, members in (("trained", side.train), ("selected", side.validation)):
                 for patient in set(patients) & set(members):
-                    reasons.setdefault(patient, f"the {stage} network was {name} on it")
+                    reasons.setdefault(patient, f"the {stage} network was {name} on {someone}")
             for patient in set(patients) & seen_in_training([network]):
                 reasons.setdefault(patient, f"the {stage} network's initial weights have seen it")
         else:
@@ -168,16 +167,26 @@ def check_same_dataset(networks: Sequence[LoadedNetwork], collection: Collection
         InputError: names the stage and both fingerprints.
     """
     for network in networks:
-        trained = network.manifest["dataset"]["fingerprint"]
-        if trained is None:
-            _LOGGER.warning(
-                "the %s network was imported and does not tell which files it was trained on; "
-                "its patients are taken to be those of the same names in data_dir",
-                network.config.stage.value,
-            )
-        elif trained != collection.fingerprint:
+        _warn_of_import(network)
+        if not same_files(network, collection):
+            trained = network.manifest["dataset"]["fingerprint"]
             raise InputError(
                 f"the {network.config.stage.value} network was trained on a dataset of "
-                f"fingerprint {trained[:12]}, data_dir holds {collection.fingerprint[:12]}; give "
-                "the data_dir that both networks were trained from"
+                f"fingerprint {trained[:12]}, this one has {collection.fingerprint[:12]}; give "
+                "the files that both networks were divided on"
             )
+
+
+def same_files(network: LoadedNetwork, collection: Collection) -> bool:
+    """Whether a dataset of the name of the network's holds what that was divided on, or may."""
+    return network.manifest["dataset"]["fingerprint"] in (None, collection.fingerprint)
+
+
+def _warn_of_import(network: LoadedNetwork) -> None:
+    """Says that an imported network may have been divided on other files of the same name."""
+    if network.manifest["dataset"]["fingerprint"] is None:
+        _LOGGER.warning(
+            "the %s network was imported and does not tell which files it was trained on; "
+            "its patients are taken to be those of the same names in data_dir",
+            network.config.stage.value,
+        )

@@ -74,9 +74,7 @@ def ship(runs: Mapping[Stage, Path], folder: Path, version: str) -> dict[str, in
             f"{runs[Stage.TUMOR]}: its threshold was chosen with another liver network than "
             f"{runs[Stage.LIVER]}; choose anew with experiments.calibrate"
         )
-    sizes = write_bundle(folder, packed, version)
-    read_bundle(folder)  # as whoever uses it does
-    return sizes
+    return write_bundle(folder, packed, version)
 
 
 def gflop_per_slice(config: ExperimentConfig) -> float:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from liverjax.choices import Stage
 from liverjax.config import DatasetConfig, ExperimentConfig
 from liverjax.datasets.collection import Collection
+from liverjax.datasets.content import check_contents_disjoint
 from liverjax.datasets.folds import Fold, stratified_folds
 from liverjax.datasets.slices import PatientSummary, annotated, select_patients
-from liverjax.errors import ConfigError
+from liverjax.errors import ConfigError, SplitError
 from liverjax.inference.load import LoadedNetwork, load_network
 from liverjax.inference.postprocess import find_liver
 from liverjax.inference.predict import predict_volume
@@ -43,6 +44,8 @@ def train_cascade(
         The workdirs of the two networks.
 
     Raises:
+        SplitError: the patients are too few, have no tumours that were annotated, or one is there
+            under two names.
         LiverjaxError: what training raises; another process is working in `workdir`.
     """
     validate_protocol(config)
@@ -51,8 +54,32 @@ def train_cascade(
         raise ConfigError(f"config.liver.dataset.name: expected {collection.name}, found {found}")
     held = collection.summaries
     chosen = select_patients(collection.name, held, config.patients or tuple(held))
+    everybody = Fold(tuple(chosen), (), ())
+    check_fold(config, everybody, held)
     with only_user(make_folder(workdir)):
-        return train_stages(config, collection, Fold(tuple(chosen), (), ()), workdir)
+        return train_stages(config, collection, everybody, workdir)
+
+
+def check_fold(
+    config: CrossValidationConfig, fold: Fold, held: Mapping[str, PatientSummary]
+) -> None:
+    """Refuses sides that both stages cannot be trained and calibrated on.
+
+    Raises:
+        SplitError: says what is missing.
+    """
+    if len(fold.train) < config.inner_folds:
+        raise SplitError(
+            f"expected at least inner_folds ({config.inner_folds}) patients to train on, found "
+            f"{len(fold.train)}"
+        )
+    for side in ("train", "validation"):
+        members = getattr(fold, side)
+        if members and not annotated(held, members):
+            raise SplitError(
+                f"{side}: expected a patient whose tumours were annotated, found "
+                f"{', '.join(members)}"
+            )
 
 
 def train_stages(
@@ -76,8 +103,9 @@ def train_stages(
         The workdirs of the two networks.
     """
     runs = {Stage.LIVER: folder / "liver", Stage.TUMOR: folder / "tumor"}
+    inner = _inner_folds(config, collection, fold)
     train(_with_fold(config.liver, fold), collection, runs[Stage.LIVER])
-    livers = _predict_livers(config, collection, fold, folder)
+    livers = _predict_livers(config, collection, fold, inner, folder)
     with_tumors = _annotated(fold, collection)
     train(_with_fold(config.tumor, with_tumors), collection, runs[Stage.TUMOR], livers)
     return runs
@@ -104,13 +132,29 @@ def _with_fold(config: ExperimentConfig, fold: Fold) -> ExperimentConfig:
     return dataclasses.replace(config, dataset=dataset)
 
 
+def _inner_folds(config: CrossValidationConfig, collection: Collection, fold: Fold) -> list[Fold]:
+    """The parts of `fold.train` that predict each other's livers.
+
+    Raises:
+        SplitError: a patient is in two of them under two names; found here rather than once the
+            liver network is trained.
+    """
+    burden = {name: tumor_burden(collection.summaries[name]) for name in fold.train}
+    inner = stratified_folds(burden, folds=config.inner_folds, validation=0, seed=config.seed)
+    parts = {f"inner fold {n}": collection.contents(part.test) for n, part in enumerate(inner)}
+    check_contents_disjoint(parts)
+    return inner
+
+
 def _predict_livers(
-    config: CrossValidationConfig, collection: Collection, fold: Fold, folder: Path
+    config: CrossValidationConfig,
+    collection: Collection,
+    fold: Fold,
+    inner: Sequence[Fold],
+    folder: Path,
 ) -> dict[str, np.ndarray]:
     """The liver of everybody whom the tumour stage sees, by a network not trained on them."""
     store = make_folder(folder / "livers")
-    burden = {name: tumor_burden(collection.summaries[name]) for name in fold.train}
-    inner = stratified_folds(burden, folds=config.inner_folds, validation=0, seed=config.seed)
     for number, part in enumerate(inner):
         run = folder / f"inner{number}"
         missing = _missing(store, annotated(collection.summaries, part.test))

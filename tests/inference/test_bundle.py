@@ -244,6 +244,11 @@ def test_what_cannot_be_shipped_leaves_the_earlier_bundle(
     with pytest.raises(CheckpointError, match="chosen with another liver network than"):
         ship({**untrained_runs, Stage.LIVER: other}, folder, "2")
     assert contents(folder) == contents(shipped)
+    # One that was killed on its way is done again.
+    (folder / RECORD).unlink()
+    (folder / "tumor" / "weights.npz").unlink()
+    ship(untrained_runs, folder, "1.2")
+    assert contents(folder) == contents(shipped)
     # The workdirs lie side by side under the names of a bundle's folders.
     before = contents(untrained_runs[Stage.LIVER].parent)
     with pytest.raises(InputError, match=r"liver: not of a bundle, as there is no cascade\.json"):

@@ -106,6 +106,12 @@ def test_every_nifti_file_of_a_folder_is_a_ct(tmp_path, caplog):
         find_cases([tmp_path])
 
 
+def test_the_labels_of_btcv_are_no_ct_beside_theirs(tmp_path):
+    names = ["img0027.nii.gz", "label0027.nii.gz", "label0028.nii.gz", "label0027-old.nii.gz"]
+    write_files(tmp_path, dict.fromkeys(names, b""))
+    assert [name for name, _ in found(tmp_path)] == ["img0027", "label0027-old", "label0028"]
+
+
 def test_names_differ_in_more_than_letter_case(tmp_path):
     inputs = ["a/CT.nii.gz", "b/ct.nii", "c/ct.zip", "d/ct-2.nii", "e/ct"]
     paths = [tmp_path / name for name in inputs]

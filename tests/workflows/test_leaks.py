@@ -1,5 +1,4 @@
 import dataclasses
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,10 +72,35 @@ def test_whom_initial_weights_have_seen_is_seen(networks, collection):
     )
 
 
-def test_other_files_under_the_same_name_are_refused(networks):
-    other = SimpleNamespace(name="ircadb", fingerprint="0" * 64)
+def test_in_other_files_of_the_same_name_names_and_contents_are_refused(networks, collection):
+    own = {
+        "patient01": collection.read("patient04"),
+        "again": disguised(collection, "patient01"),
+        "new": collection.read("patient05"),
+    }
+    other = VolumeCollection("ircadb", own)
+    seen = find_seen(tuple(own), [networks[Stage.LIVER]], other)
+    assert seen.keys() == {"patient01", "again"}
+    assert seen["patient01"] == "the liver network was trained on a patient of this name"
+    # Those that they hold back are somebody else there, so they are to be named.
     with pytest.raises(InputError, match="liver network was trained on a dataset of fingerprint"):
-        find_seen(("patient04",), [networks[Stage.LIVER]], other)
+        evaluate(networks, other)
+    assert [case.case for case in evaluate(networks, other, ["new"]).cases] == ["new"]
+
+
+def test_networks_for_use_judge_everybody_of_own_files(networks, collection):
+    everywhere = {
+        stage: network._replace(
+            config=dataclasses.replace(
+                network.config, dataset=dataclasses.replace(network.config.dataset, test=())
+            )
+        )
+        for stage, network in networks.items()
+    }
+    own = VolumeCollection("ircadb", {"new": collection.read("patient05")})
+    assert [case.case for case in evaluate(everywhere, own).cases] == ["new"]
+    with pytest.raises(SplitError, match="found the liver network nobody of ircadb"):
+        evaluate(everywhere, collection)
 
 
 def test_lits_copies_of_ircadb_are_refused_on_either_side(networks, collection):

@@ -144,6 +144,19 @@ def test_a_cascade_for_use_is_trained_on_everybody(collection, tmp_path):
         train_cascade(config, collection, tmp_path / "other")
 
 
+def test_whom_no_cascade_can_be_trained_on_is_told_before_training(collection, tmp_path):
+    def refused(message, patients, held=collection):
+        config = dataclasses.replace(protocol(), patients=patients)
+        with pytest.raises(SplitError, match=message):
+            train_cascade(config, held, tmp_path)
+        assert not (tmp_path / "liver").exists()
+
+    refused("^train: expected a patient whose tumours were annotated", (*sorted(UNKNOWN),))
+    refused("expected at least inner_folds .* found 1", ("patient01",))
+    twice = {"a": collection.read("patient01"), "b": collection.read("patient01")}
+    refused("a of inner fold . and b of .* show the same", (), VolumeCollection("lits", twice))
+
+
 def test_folds_share_them_out(collection):
     config = protocol()
     for seed in range(5):

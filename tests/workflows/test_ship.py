@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -22,6 +24,8 @@ from liverjax.workflows.predict import has_result
 from liverjax.workflows.prepared import open_prepared
 from liverjax.workflows.ship import agreement, gflop_per_slice, ship
 from tests.commands import run
+from tests.conftest import ROOT
+from tests.inference.bundles import contents
 from tests.toy import toy_config, toy_slices
 
 
@@ -107,6 +111,17 @@ def test_a_ct_without_liver_is_a_message_and_ends_well(
     report = json.loads((output / "report.json").read_text())
     assert (report["liver_voxels"], report["messages"]) == (0, [NO_LIVER])
     assert not read_scan(output / "segmentation.nii.gz").volume.hu.any()
+
+
+def test_the_weights_are_part_of_the_package():
+    """As setuptools gathers it for a wheel, and for a source distribution by way of that."""
+    command = (
+        "import setuptools; from distutils.core import run_setup;"
+        "build = run_setup('setup.py', stop_after='init').get_command_obj('build_py');"
+        "build.finalize_options(); print(*(name for data in build.data_files for name in data[3]))"
+    )
+    told = subprocess.check_output([sys.executable, "-c", command], cwd=ROOT, text=True)
+    assert {f"weights/{name}" for name in contents(bundle.SHIPPED)} <= {*told.split()}
 
 
 def test_the_command_ships_and_measures(untrained_runs, tmp_path):

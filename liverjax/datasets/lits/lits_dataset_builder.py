@@ -38,7 +38,7 @@ class Builder(PatientsBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.patients_info(
-            HOMEPAGE, "That of the files read: LiTS CC BY-NC-ND, MSD CC BY-SA"
+            HOMEPAGE, "That of the files read: LiTS CC BY-NC-ND, MSD CC BY-SA, BTCV CC BY"
         )
 
     def find(self, folders: Sequence[Path]) -> Mapping[str, PatientFiles]:

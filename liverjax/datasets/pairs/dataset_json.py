@@ -15,6 +15,8 @@ FILE_NAME = "dataset.json"
 _LIVER = "liver"
 _ANY_TUMOR = {"tumor", "tumour", "cancer", "lesion", "hcc"}
 _LIVER_TUMOR = {f"liver{name}" for name in _ANY_TUMOR}
+# What is in the name of a label that may be a tumour of the liver, called otherwise.
+_LIKE_TUMOR = re.compile("tumou?r|lesion|cancer|carcinom|metasta|hcc|mass|mas$|neoplas")
 _ADVICE = "rename its labels to liver and tumor, or give --images, --labels and --label_map"
 
 
@@ -40,20 +42,31 @@ def read_label_map(folder: Path) -> LabelMap | None:
         raise InputError(f"{path}: expected an object, found {data!r:.60}")
     _check_images(data, path)
     labels = _labels(data.get("labels"), path)
+    named = ", ".join(f"{name}: {value}" for name, value in data["labels"].items())
     if "ignore" in labels:
         raise InputError(f"{path}: labels: expected every voxel to be annotated, found ignore")
     if _LIVER not in labels:
-        raise InputError(f"{path}: labels: expected liver, found {', '.join(labels)}; {_ADVICE}")
+        raise InputError(f"{path}: labels: expected liver, found {named}; {_ADVICE}")
     others = labels.keys() - {_LIVER, "background"}
     tumors = others & _LIVER_TUMOR or others & _ANY_TUMOR
     # A tumour beside other organs may be of any of them.
     if tumors - _LIVER_TUMOR and others - _ANY_TUMOR - _LIVER_TUMOR:
         raise InputError(
             f"{path}: labels: expected to know of which organ {', '.join(sorted(tumors))} is, "
-            f"found {', '.join(labels)}; {_ADVICE}"
+            f"found {named}; {_ADVICE}"
+        )
+    # Passed over, its voxels would be holes in the liver.
+    unclear = [name for name in others if not tumors and _LIKE_TUMOR.search(name)]
+    if unclear:
+        raise InputError(
+            f"{path}: labels: expected to know whether {', '.join(sorted(unclear))} is a tumour of "
+            f"the liver, found {named}; {_ADVICE}"
         )
     tumor = tuple(sorted({value for name in tumors for value in labels[name]}))
-    return LabelMap(labels[_LIVER], tumor or None)
+    try:
+        return LabelMap(labels[_LIVER], tumor or None)
+    except InputError as error:
+        raise InputError(f"{path}: labels: {error}") from error
 
 
 def _check_images(data: Mapping[str, Any], path: Path) -> None:

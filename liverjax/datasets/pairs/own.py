@@ -11,6 +11,7 @@ from liverjax.io.archives import is_dicom_file
 from liverjax.io.dicom.read_segmentation import is_segmentation_object
 from liverjax.io.nifti import is_nifti
 from liverjax.io.tree import is_archive, is_junk
+from liverjax.wording import listed
 
 _IMAGES, _LABELS = "images", "labels"
 
@@ -37,12 +38,19 @@ def by_patterns(folder: Path, images: str, labels: str) -> Found:
 
 
 def two_folders(folder: Path) -> Found:
-    """`images/` and `labels/` with files of the same names; nothing where they are not there."""
+    """`images/` and `labels/` with the same names; nothing where they are not there.
+
+    An image is a NIfTI file, a DICOM file, or a folder or archive of DICOM files; a label file is
+    NIfTI or a DICOM segmentation object.
+
+    Raises:
+        InputError: an image or label without its partner, or several of one name.
+    """
     sides = [folder / _IMAGES, folder / _LABELS]
     if not all(side.is_dir() for side in sides):
         return []
-    images = ((stem(p), p) for p in _visible(sides[0]) if p.is_dir() or _may_hold_ct(p))
-    labels = ((stem(p), p) for p in _visible(sides[1]) if is_nifti(p))
+    images = ((stem(p), p) for p in visible(sides[0]) if p.is_dir() or _may_hold_ct(p))
+    labels = ((stem(p), p) for p in visible(sides[1]) if _may_hold_labels(p))
     return match_partners(images, labels, folder)
 
 
@@ -52,11 +60,13 @@ def patient_folders(folder: Path) -> Found:
     That is a NIfTI file, or without any a DICOM segmentation object outside of an archive.
 
     Raises:
-        InputError: a folder with DICOM files lacks its labels, or holds several.
+        InputError: a folder with DICOM files holds several files of labels; or it lacks them
+            beside another that has them.
     """
     found: Found = []
     without = []
-    for below in (path for path in _visible(folder) if path.is_dir()):
+    expected = "expected one label file per CT, NIfTI or a DICOM segmentation, found"
+    for below in (path for path in visible(folder) if path.is_dir()):
         files = list(walk(below))
         labels = [path for path in files if is_nifti(path)]
         if not any(is_archive(path.name) or is_dicom_file(path) for path in files):
@@ -64,14 +74,17 @@ def patient_folders(folder: Path) -> Found:
         labels = labels or [path for path in files if is_segmentation_object(path)]
         if len(labels) == 1:
             found.append((below.name, below, labels[0]))
+        elif labels:
+            names = listed([path.relative_to(below).as_posix() for path in labels])
+            raise InputError(
+                f"{below}: {expected} {names}; liver and tumour belong in one file, and others are "
+                "passed over with --images and --labels"
+            )
         else:
-            without.append((below, labels))
+            without.append(below)
+    # Without any labels at all, the folder may be something else.
     if found and without:
-        below, labels = without[0]
-        names = ", ".join(path.name for path in labels) or "none"
-        raise InputError(
-            f"{below}: expected one file of labels, NIfTI or a DICOM segmentation, found {names}"
-        )
+        raise InputError(f"{without[0]}: {expected} none")
     return found
 
 
@@ -95,15 +108,21 @@ def own_pairs(found: Found, label_map: LabelMap | None, where: Path) -> list[Pai
 
 def walk(folder: Path) -> Iterator[Path]:
     """All files in and below a folder by name, without hidden ones; links are not followed."""
-    for path in _visible(folder):
+    for path in visible(folder):
         if path.is_file():
             yield path
         elif path.is_dir() and not path.is_symlink():
             yield from walk(path)
 
 
-def _visible(folder: Path) -> Sequence[Path]:
-    """What lies in a folder, but for what systems strew about, such as the Decathlon's `._*`."""
+def visible(folder: Path) -> Sequence[Path]:
+    """What lies in a folder by name, but for hidden files and what systems strew about.
+
+    Such as the Decathlon's `._*`, and the `.unfinished-*` of an export that was interrupted.
+
+    Raises:
+        InputError: the folder cannot be listed.
+    """
     try:
         return sorted(path for path in folder.iterdir() if not is_junk(path.name))
     except OSError as error:
@@ -114,6 +133,10 @@ def _may_hold_ct(path: Path) -> bool:
     return is_nifti(path) or is_archive(path.name) or is_dicom_file(path)
 
 
+def _may_hold_labels(path: Path) -> bool:
+    return is_nifti(path) or is_segmentation_object(path)
+
+
 def _matches(folder: Path, pattern: str) -> list[tuple[str, Path]]:
     """Key and path of everything that a pattern matches."""
     parts = Path(pattern).parts
@@ -122,6 +145,7 @@ def _matches(folder: Path, pattern: str) -> list[tuple[str, Path]]:
             f"{pattern}: expected a pattern below the folder with * for the patient, such as "
             "images/*.nii.gz or */ct.nii.gz"
         )
+    pattern = Path(*parts).as_posix()  # without the `./` that no path below the folder has
     texts = ["[^/]*".join(map(re.escape, piece.split("*"))) for piece in pattern.split("*", 1)]
     whole = re.compile("(?P<patient>[^/]+)".join(texts))
     found = []

@@ -36,9 +36,9 @@ class Pair(NamedTuple):
 
 
 def stem(path: Path) -> str:
-    """The name of a file without the suffix of a NIfTI file or an archive."""
+    """The name of a file without the suffix of a NIfTI file, an archive or a DICOM file."""
     name = path.name
-    for suffix in (*sorted(SUFFIXES, key=len, reverse=True), ".zip"):
+    for suffix in (*sorted(SUFFIXES, key=len, reverse=True), ".zip", ".dcm"):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return name
@@ -64,11 +64,11 @@ def match_partners(
         InputError: two of one key, or one without its partner; names the file.
     """
     shown, told = _by_key(images, "image"), _by_key(labels, "label file")
-    for here, there, missing in ((shown, told, "label file"), (told, shown, "image")):
+    for here, there, missing in ((shown, told, "a label file"), (told, shown, "an image")):
         alone = [path for key, path in here.items() if key not in there]
         if alone:
             raise InputError(
-                f"{where}: expected a {missing} for every file, found none for "
+                f"{where}: expected {missing} for every file, found none for "
                 f"{listed([str(path.relative_to(where)) for path in alone])}"
             )
     return [(key, shown[key], told[key]) for key in sorted(shown, key=_natural)]

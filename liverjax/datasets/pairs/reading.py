@@ -1,6 +1,7 @@
 """Reads a CT with its labels, and tells whether their files are still the same."""
 
 import hashlib
+import logging
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,16 +15,19 @@ from liverjax.io.ct import read_ct
 from liverjax.io.dicom.read_segmentation import read_segment_numbers
 from liverjax.io.nifti import is_nifti, read_label_values
 from liverjax.io.tree import walk
+from liverjax.labels import Label
 from liverjax.volume import (
     Geometry,
     Segmentation,
     Volume,
     canonical_geometry,
     canonical_volume,
+    check_axial,
     check_same_grid,
     to_canonical,
 )
 
+_LOGGER = logging.getLogger(__name__)
 _CHUNK = 1 << 20
 
 
@@ -35,19 +39,24 @@ def read_pair(pair: Pair, spacing_known: bool | None = None) -> tuple[Volume, Se
         spacing_known: of a NIfTI image, see `io.nifti.read_nifti`; its labels follow it.
 
     Raises:
-        InputError: a file cannot be read, the labels lie on another grid or are no whole numbers,
-            or none of them is liver; names the file.
+        InputError: a file cannot be read, the CT is oblique, the labels lie on another grid or are
+            no whole numbers, or none of them is liver; names the file.
     """
     volume = canonical_volume(read_ct(pair.image, spacing_known=spacing_known))
+    check_axial(volume.geometry, str(pair.image))
     values, geometry = _label_values(pair.label, volume)
     labels = pair.label_map.apply(values)
     check_same_grid(volume, Segmentation(labels, geometry), (str(pair.image), str(pair.label)))
+    others = values[labels == Label.BACKGROUND]
+    found = ", ".join(map(str, np.unique(others[others != 0])[:12].tolist())) or "0"
     if not labels.any():
-        found = ", ".join(map(str, np.unique(values)[:12].tolist()))
         raise InputError(
             f"{pair.label}: expected a liver by the label map {pair.label_map}, found the values "
             f"{found}"
         )
+    if others.any():
+        told = "%s: the values %s are background by the label map %s"
+        _LOGGER.info(told, pair.label, found, pair.label_map)
     # Placed alike to a thousandth of a millimetre; from here on exactly.
     return volume, Segmentation(labels, volume.geometry)
 

@@ -70,7 +70,7 @@ def test_the_decathlon_is_read_with_its_description_and_without(tmp_path):
         assert pair.name == "liver_3"
         np.testing.assert_array_equal(read_pair(pair)[1].labels, labels)
     describe(folder, labels={"0": "background", "1": "spleen"})
-    with pytest.raises(InputError, match=r"dataset\.json: labels: expected liver, found backg"):
+    with pytest.raises(InputError, match=r"dataset\.json: labels: expected liver, found 0: backg"):
         names(folder)
 
 
@@ -91,6 +91,39 @@ def test_raw_folders_of_nnunet_say_what_their_labels_mean(tmp_path, labels, live
     found = find_all_pairs([tmp_path])
     assert list(found) == ["own-P_1", "liver_7"]
     assert {pair.label_map for pair in found.values()} == {LabelMap(liver, tumor)}
+
+
+def test_four_digits_are_a_channel_only_where_the_labels_lack_them(tmp_path):
+    for case, suffix in (("amos_0001", ""), ("amos_0000", ""), ("p_0001", "_0000")):
+        write_training(tmp_path / case[0] / "Dataset", case, suffix)
+    assert names(tmp_path / "a", label_map=OWN.label_map) == ["own-amos_0000", "own-amos_0001"]
+    assert names(tmp_path / "p", label_map=OWN.label_map) == ["own-p_0001"]
+    (tmp_path / "a/Dataset/labelsTr/amos_0001.nii.gz").unlink()
+    with pytest.raises(InputError, match=r"expected a label file .* imagesTr/amos_0001\.nii"):
+        names(tmp_path / "a")
+
+
+def test_training_folders_with_the_names_of_btcv_and_lits_are_these(tmp_path):
+    called = {"btcv": ("img0001", "label0001"), "lits": ("volume-1", "segmentation-1")}
+    for name, (image, label) in called.items():
+        truth = tmp_path / name / f"labelsTr/{label}.nii.gz"
+        write_pair(tmp_path / name / f"imagesTr/{image}.nii.gz", truth, 1)
+    write_btcv(tmp_path / "btcv/imagesTs", 61)
+    found = find_all_pairs([tmp_path / "btcv", tmp_path / "lits"])
+    maps = {name: pair.label_map for name, pair in found.items()}
+    assert maps == {"img0001": LabelMap((6,)), "volume-1": LabelMap((1, 2), (2,))}
+    with pytest.raises(InputError, match=r"--label_map=.* expected a folder whose labels it is"):
+        names(tmp_path / "btcv", label_map=OWN.label_map)
+    describe(tmp_path / "btcv", labels={"background": 0, "liver": 1})
+    (pair,) = find_all_pairs([tmp_path / "btcv"]).values()
+    assert pair.label_map == LabelMap((1,))
+
+
+def test_what_systems_and_interrupted_exports_leave_is_no_data_set(tmp_path):
+    for folder in (".unfinished-Dataset001_A", "__MACOSX", "Dataset001_A"):
+        write_training(tmp_path / folder, "liver_3")
+    (pair,) = find_all_pairs([tmp_path]).values()
+    assert pair.image.is_relative_to(tmp_path / "Dataset001_A")
 
 
 @pytest.mark.parametrize(

@@ -80,4 +80,4 @@ def test_the_command_writes_what_files_hold(tmp_path):
     np.testing.assert_array_equal(written.hu, hu)
     refused = run("export_nnunet", f"--data_dir={tmp_path}", "--coarsen=2", *flags)
     assert refused.returncode == 1
-    assert refused.stderr.splitlines()[-1].startswith("error: --coarsen, --label_map")
+    assert refused.stderr.splitlines()[-1].startswith("error: --coarsen, --exclude, --lab")

@@ -1,3 +1,5 @@
+import logging
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from tests.datasets.pairs.files import (
     tiny_labels,
     write_btcv,
     write_lits,
+    write_pair,
 )
 
 
@@ -82,6 +85,24 @@ def test_labels_that_are_none_of_the_ct_are_refused(pair):
     moved = Geometry.from_axes((-10.0, -20.0, 31.0), (2.0, 0.7, 0.8))
     write_segmentation(pair.label, Segmentation(tiny_labels(), moved))
     with pytest.raises(InputError, match=r"volume-1\.nii\.gz and .*segmentation-1.* same grid"):
+        read_pair(pair)
+
+
+def test_values_and_axes_that_may_be_a_mistake_are_told(pair, tmp_path, caplog):
+    write_segmentation(pair.label, Segmentation(tiny_labels(tumor=3, organ=5), SPACED))
+    with caplog.at_level(logging.INFO):
+        read_pair(pair)
+    assert "segmentation-1.nii.gz: the values 3, 5 are background by the label map" in caplog.text
+    options = PairOptions(LabelMap((1,), (4,)), "img/*.nii", "lab/*.nii")
+    for number in (1, 2):
+        write_pair(tmp_path / f"o/img/{number}.nii", tmp_path / f"o/lab/{number}.nii", number)
+    read_pairs([tmp_path / "o"], options)
+    assert "own-1, own-2: no voxel is a tumour by the label map liver=1+4,tumor=4" in caplog.text
+    turned = nib.load(pair.image)
+    turn = np.eye(4)
+    turn[:2, :2] = [[0.9, 0.44], [-0.44, 0.9]]
+    nib.save(nib.Nifti1Image(np.asanyarray(turned.dataobj), turned.affine @ turn), pair.image)
+    with pytest.raises(InputError, match=r"volume-1\.nii\.gz: expected axial slices"):
         read_pair(pair)
 
 
