@@ -18,7 +18,7 @@ from liverjax.inference.calibration import Calibration, write_calibration
 from liverjax.inference.load import LoadedNetwork
 from liverjax.inference.postprocess import Postprocess, find_liver, find_tumor
 from liverjax.inference.predict import predict_volume
-from liverjax.workflows.leaks import check_same_dataset, seen_in_training
+from liverjax.workflows.leaks import check_same_dataset, seen_in_training, warn_of_import
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ def calibrate(
             )
         if network.run is None or network.shipped is not None:
             raise ConfigError("expected networks that were loaded from workdirs")
+        warn_of_import(network)
     check_same_dataset((liver, tumor), collection)
     patients, with_tumors = _validation_patients(networks, collection)
     chosen_liver, with_size = _choose_liver(liver, collection, patients)

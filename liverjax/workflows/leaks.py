@@ -97,7 +97,7 @@ def find_seen(
     for network in networks:
         stage, side = network.config.stage.value, network.config.dataset
         if side.name == collection.name:
-            _warn_of_import(network)
+            warn_of_import(network)
             someone = "it" if same_files(network, collection) else "a patient of this name"
             for name, members in (("trained", side.train), ("selected", side.validation)):
                 for patient in set(patients) & set(members):
@@ -167,7 +167,6 @@ def check_same_dataset(networks: Sequence[LoadedNetwork], collection: Collection
         InputError: names the stage and both fingerprints.
     """
     for network in networks:
-        _warn_of_import(network)
         if not same_files(network, collection):
             trained = network.manifest["dataset"]["fingerprint"]
             raise InputError(
@@ -182,7 +181,7 @@ def same_files(network: LoadedNetwork, collection: Collection) -> bool:
     return network.manifest["dataset"]["fingerprint"] in (None, collection.fingerprint)
 
 
-def _warn_of_import(network: LoadedNetwork) -> None:
+def warn_of_import(network: LoadedNetwork) -> None:
     """Says that an imported network may have been divided on other files of the same name."""
     if network.manifest["dataset"]["fingerprint"] is None:
         _LOGGER.warning(
