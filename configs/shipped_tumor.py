@@ -1,7 +1,8 @@
 """The tumour network that comes with the package: a small U-Net on crops of predicted livers.
 
 Few of the livers that it is trained on hold tumours of a size that shows, so half of every batch
-shows one, and some are painted. HU count from the liver's mean, so that phases move the tumours
+shows one, and some are painted; and one patient has more slices of them than all others together,
+so patients are balanced in part. HU count from the liver's mean, so that phases move the tumours
 against it only: brightness, contrast and gamma stand for that.
 """
 
@@ -23,6 +24,7 @@ def get_config() -> ExperimentConfig:
         batch_size=8,
         evaluate_every=16,
         tumor_share=0.5,
+        patient_balance=0.5,
         dataset=patients(),
         preprocess=PreprocessConfig(
             size=128, window_low=-100.0, window_high=100.0, neighbors=1, relative=True
@@ -37,8 +39,8 @@ def get_config() -> ExperimentConfig:
             brightness=20.0,
             gamma=0.3,
             gamma_probability=0.5,
-            lesions=4,
-            lesions_probability=0.5,
+            lesions=2,
+            lesions_probability=0.3,
         ),
         optimizer=OptimizerConfig(learning_rate=3e-3, clip_norm=1.0),
     )

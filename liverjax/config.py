@@ -237,6 +237,9 @@ class ExperimentConfig:
             the slices as they come.
         liver_share: at the liver stage, share of every batch that shows liver, while the rest
             shows none, as chest and pelvis; 0 takes the slices as they come.
+        patient_balance: 0 sees all slices equally often, 1 all patients, however many slices
+            they have; between, a patient in proportion to the number of its slices to the power
+            of 1 - `patient_balance`. With a share, each kind of slices on its own.
         all_slices: at the tumour stage, whether slices without liver are trained and judged on
             too. In the cascade this stage never meets one.
         evaluate_every: epochs from one evaluation and checkpoint to the next.
@@ -253,6 +256,7 @@ class ExperimentConfig:
     batch_size: int = 8
     tumor_share: float = 0.0
     liver_share: float = 0.0
+    patient_balance: float = 0.0
     all_slices: bool = False
     evaluate_every: int = 1
     patience: int = 0

@@ -89,6 +89,7 @@ _TRANSFORMS = (
 _SHARES = (
     "tumor_share",
     "liver_share",
+    "patient_balance",
     "augment.contrast",
     "augment.gamma_inverted",
     *(f"augment.{name}_probability" for name in _TRANSFORMS),
@@ -206,7 +207,7 @@ def _check_augment(augment: AugmentConfig, neighbors: int) -> None:
 
 def _check_shares(config: ExperimentConfig) -> None:
     """Batches are balanced for one thing at most, and for liver where slices without are seen."""
-    for name in ("tumor_share", "liver_share"):
+    for name in ("tumor_share", "liver_share", "patient_balance"):
         share = getattr(config, name)
         _expect(not (share and config.augment.copies), name, "0 with augment.copies", share)
     share = config.liver_share

@@ -86,6 +86,7 @@ def test_differences_name_the_changed_fields_only():
         ("augment.phase", -0.5),
         ("augment.phase_probability", 1.5),
         ("liver_share", 1.5),
+        ("patient_balance", 1.5),
         ("seed", -1),
     ],
 )
@@ -110,6 +111,7 @@ def test_impossible_values_are_refused_by_name(path, value):
         ("augment.phase", 0.5),
         ("tumor_share", 0.5),
         ("liver_share", 0.5),
+        ("patient_balance", 0.5),
     ],
 )
 def test_what_the_recipe_of_the_thesis_would_disregard_is_refused(path, value):

@@ -4,7 +4,7 @@ import pytest
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.ircadb import ircadb_dataset_builder
 from liverjax.datasets.livers import within
-from liverjax.datasets.order import epoch_key, epoch_plan, make_balance
+from liverjax.datasets.order import Sampling, Shown, epoch_plan
 from liverjax.errors import ConfigError, InputError, SplitError
 from liverjax.input_pipeline import reader, slice_source
 from tests.datasets.tiny_archive import SPACING, tiny_patient, write_patient
@@ -24,7 +24,10 @@ def builder(tmp_path_factory):
 
 
 def source(builder, **options):
-    return slice_source.SliceSource(builder, PATIENTS, **{"batch_size": 4, "seed": 1, **options})
+    names = [name for name in Sampling._fields if name in options]
+    sampling = Sampling(**{"seed": 1} | {name: options.pop(name) for name in names})
+    options = {"batch_size": 4, "sampling": sampling} | options
+    return slice_source.SliceSource(builder, PATIENTS, **options)
 
 
 def images(batches):
@@ -96,24 +99,25 @@ def test_images_keep_their_labels_when_shuffled(builder):
 
 
 @pytest.mark.parametrize(
-    ("shares", "sought", "liver_only"),
-    [((0.0, 0.0), 2, True), ((0.5, 0.0), 2, True), ((0.0, 0.5), 1, False)],
+    ("shares", "liver_only"),
+    [
+        ({}, True),
+        ({"tumor_share": 0.5}, True),
+        ({"liver_share": 0.5}, False),
+        ({"liver_share": 0.5, "patient_balance": 1.0}, False),
+    ],
 )
-def test_the_order_is_that_of_an_epoch_on_the_device(builder, shares, sought, liver_only):
-    tumor, liver = shares
-    slices = source(
-        builder, batch_size=4, liver_only=liver_only, tumor_share=tumor, liver_share=liver
-    )
+def test_an_epoch_is_that_of_its_plan(builder, shares, liver_only):
+    slices = source(builder, liver_only=liver_only, **shares)
     every = list(slices.eval_batches())
     in_order, labels = images(every), np.concatenate([batch["label"] for batch in every])
-    plan = epoch_plan(
-        epoch_key(1, 5),
-        (labels >= sought).any(axis=(1, 2, 3)),
-        steps=slices.steps_per_epoch,
-        batch_size=4,
-        balance=make_balance(*shares),
-    )
-    expected = in_order[np.asarray(plan).ravel()]
+    whose = np.repeat([0, 1], [7, 5])
+    if liver_only:
+        whose = np.repeat([0, 1], [5, 3])
+    shown = Shown(*((labels >= least).any(axis=(1, 2, 3)) for least in (1, 2)), whose)
+    plan = epoch_plan(Sampling(1, **shares), 5, shown, steps=slices.steps_per_epoch, batch_size=4)
+    np.testing.assert_array_equal(slices.plan(5), plan)
+    expected = in_order[plan.ravel()]
     np.testing.assert_array_equal(images(slices.train_batches(5)), expected)
 
 
@@ -264,7 +268,7 @@ def test_copies_come_as_from_arrays_in_memory(builder, liver_only):
         labels[used][..., None],
         np.tile(np.array(SPACING[1:], np.float32), (used.sum(), 1)),
         batch_size=5,
-        seed=1,
+        sampling=Sampling(1),
         copies=True,
     )
     assert ours.num_slices == arrays.num_slices == used.sum() + 2 * 36

@@ -11,6 +11,7 @@ from liverjax.config import (
     PreprocessConfig,
 )
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.order import Sampling
 
 SIDE = 32
 SLICES = 16
@@ -32,7 +33,7 @@ def toy_slices(seed=0):
 
 
 def toy_source(seed=0, order=0):
-    return InMemorySource(*toy_slices(seed), batch_size=BATCH, seed=order)
+    return InMemorySource(*toy_slices(seed), batch_size=BATCH, sampling=Sampling(order))
 
 
 def toy_config(stage=Stage.LIVER, epochs=2, **fields):

@@ -12,6 +12,7 @@ from liverjax.benchmark.timing import Contender, interleave, spread
 from liverjax.benchmark.workload import Scan, load_scan, model_config
 from liverjax.config import ExperimentConfig
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.order import Sampling
 from liverjax.training.devices import all_devices
 from liverjax.training.metrics import accumulate
 from liverjax.training.program import build_program
@@ -64,7 +65,7 @@ def epoch_and_steps(
         scan.volume.hu[..., None],
         scan.labels[..., None],
         batch_size=settings.batch_size,
-        seed=settings.seed,
+        sampling=Sampling(settings.seed),
     )
     program = build_program(config, 1000 * count, devices.everywhere)
     feed = ResidentFeed(config, program, source, None, devices)

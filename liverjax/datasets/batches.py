@@ -7,6 +7,7 @@ import numpy as np
 
 from liverjax.batch import HostBatch, neighbor_stacks
 from liverjax.datasets.copies import list_copies
+from liverjax.datasets.order import Shown
 from liverjax.datasets.slices import PatientSummary
 from liverjax.errors import InputError
 
@@ -24,7 +25,7 @@ class SliceTable(NamedTuple):
         chosen: int [M], the numbers of the slices that are used, copies among them.
         copies: int32 [M], as which copy each of these is seen (see `datasets.copies`); None
             where none are made.
-        shows_tumor, shows_liver: bool [M].
+        shown: what each of these shows, and whose it is.
     """
 
     size: tuple[int, int]
@@ -32,8 +33,7 @@ class SliceTable(NamedTuple):
     ends: np.ndarray
     chosen: np.ndarray
     copies: np.ndarray | None
-    shows_tumor: np.ndarray
-    shows_liver: np.ndarray
+    shown: Shown
 
 
 def make_table(
@@ -64,6 +64,7 @@ def make_table(
             "rebuild it"
         )
     first = np.repeat(np.cumsum([0, *counts[:-1]]), counts)
+    whose = np.repeat(np.arange(len(counts)), counts)
     summary = next(iter(selected.values()))
     shows_liver, shows_tumor = examples["liver_pixels"] > 0, examples["tumor_pixels"] > 0
     chosen, copies = np.flatnonzero(shows_liver | (not liver_only)), None
@@ -76,8 +77,7 @@ def make_table(
         ends=np.stack([first, first + np.repeat(counts, counts) - 1]),
         chosen=chosen,
         copies=copies,
-        shows_tumor=shows_tumor[chosen],
-        shows_liver=shows_liver[chosen],
+        shown=Shown(shows_liver[chosen], shows_tumor[chosen], whose[chosen]),
     )
 
 

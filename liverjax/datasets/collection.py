@@ -11,6 +11,7 @@ from liverjax.batch import neighbor_stacks
 from liverjax.datasets.content import describe
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.livers import Livers, check_livers, within
+from liverjax.datasets.order import AS_THEY_COME, Sampling
 from liverjax.datasets.planned import PlannedSource
 from liverjax.datasets.slices import PatientSummary, check_one_size, select_patients
 from liverjax.errors import SplitError
@@ -22,20 +23,17 @@ class SourceOptions(NamedTuple):
     """How the slices of some patients become batches.
 
     Attributes:
-        batch_size, seed, tumor_share, copies, share, liver_share: see
-            `datasets.planned.PlannedSource`.
+        batch_size, sampling, copies, share: see `datasets.planned.PlannedSource`.
         liver_only: whether slices without liver are left out, except as neighbours.
         neighbors: slices of the same patient on each side that come with every slice.
     """
 
     batch_size: int
-    seed: int = 0
+    sampling: Sampling = AS_THEY_COME
     liver_only: bool = False
     neighbors: int = 0
-    tumor_share: float = 0.0
     copies: bool = False
     share: tuple[int, int] = (0, 1)
-    liver_share: float = 0.0
 
 
 class Collection(Protocol):
@@ -151,10 +149,9 @@ class VolumeCollection:
             np.concatenate(images),
             np.concatenate(labels),
             np.concatenate(spacings),
+            patients=np.repeat(np.arange(len(labels)), [len(each) for each in labels]),
             batch_size=options.batch_size,
-            seed=options.seed,
-            tumor_share=options.tumor_share,
-            liver_share=options.liver_share,
+            sampling=options.sampling,
             copies=options.copies,
             share=options.share,
         )

@@ -6,8 +6,9 @@ import numpy as np
 
 from liverjax.batch import HostBatch
 from liverjax.datasets.copies import list_copies
+from liverjax.datasets.order import AS_THEY_COME, Sampling, Shown
 from liverjax.datasets.planned import PlannedSource
-from liverjax.errors import InputError
+from liverjax.errors import ConfigError, InputError
 from liverjax.labels import liver_mask, tumor_mask
 
 
@@ -18,13 +19,15 @@ class InMemorySource(PlannedSource):
         images: int16 [N, H, W, K], HU.
         labels: uint8 [N, H, W, 1].
         spacing: float32 [N, 2], mm; None where unknown.
-        batch_size, seed, tumor_share, liver_share, copies, share: see `PlannedSource`.
+        patients: int [N], a number for the patient of each slice; by default all are one's.
+        batch_size, sampling, copies, share: see `PlannedSource`.
         rows: with `copies`, numbers of slices and of copies, int [M] each, where not all shall
             be used.
 
     Raises:
         InputError: the arrays do not belong together.
-        ConfigError: a batch cannot be divided by `share`.
+        ConfigError: a batch cannot be divided by `share`, or patients are to be balanced that
+            are not told apart.
     """
 
     def __init__(
@@ -33,10 +36,9 @@ class InMemorySource(PlannedSource):
         labels: np.ndarray,
         spacing: np.ndarray | None = None,
         *,
+        patients: np.ndarray | None = None,
         batch_size: int,
-        seed: int,
-        tumor_share: float = 0.0,
-        liver_share: float = 0.0,
+        sampling: Sampling = AS_THEY_COME,
         copies: bool = False,
         share: tuple[int, int] = (0, 1),
         rows: tuple[np.ndarray, np.ndarray] | None = None,
@@ -46,32 +48,34 @@ class InMemorySource(PlannedSource):
                 "expected images [N, H, W, K] and labels [N, H, W, 1], found "
                 f"{images.shape}, {labels.shape}"
             )
+        if sampling.patient_balance and patients is None:
+            raise ConfigError(
+                f"config.patient_balance: {sampling.patient_balance}, but the source was not told "
+                "whose slices these are; give `patients`"
+            )
         super().__init__(
             batch_size=batch_size,
-            seed=seed,
-            tumor_share=tumor_share,
-            liver_share=liver_share,
+            sampling=sampling,
             copies=copies,
             share=share,
         )
         unknown = np.zeros((len(images), 2), np.float32)
         self._images, self._labels = images, labels
         self._spacing = unknown if spacing is None else np.asarray(spacing, np.float32)
-        self._shown = {
-            "tumor": np.any(tumor_mask(labels), axis=(1, 2, 3)),
-            "liver": np.any(liver_mask(labels), axis=(1, 2, 3)),
-        }
+        liver, tumor = (np.any(mask(labels), axis=(1, 2, 3)) for mask in (liver_mask, tumor_mask))
+        whose = np.zeros(len(images), int) if patients is None else np.asarray(patients)
         self._slices, self._copy = np.arange(len(images)), np.zeros(len(images), np.int32)
         if copies:
-            self._slices, self._copy = rows or list_copies(self._shown["tumor"])
+            self._slices, self._copy = rows or list_copies(tumor)
+        self._facts = Shown(*(each[self._slices] for each in (liver, tumor, whose)))
 
     @property
     def num_slices(self) -> int:
         """Number of the arrays' slices and their copies."""
         return len(self._slices)
 
-    def _shows(self, shown: str) -> np.ndarray:
-        return self._shown[shown][self._slices]
+    def _shown(self) -> Shown:
+        return self._facts
 
     def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
         """See `PlannedSource`; padding is the last slice."""

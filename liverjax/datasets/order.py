@@ -1,40 +1,37 @@
 """In which order slices are seen: numbers of slices in, numbers of slices per batch out."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from liverjax.errors import ConfigError, SplitError
 
 
-class Balance(NamedTuple):
-    """How the slices that show something are shared out among the batches.
+class Sampling(NamedTuple):
+    """How often which slices are seen in training: fields of `ExperimentConfig`, see there."""
+
+    seed: int = 0
+    tumor_share: float = 0.0
+    liver_share: float = 0.0
+    patient_balance: float = 0.0
+
+
+AS_THEY_COME = Sampling()
+
+
+class Shown(NamedTuple):
+    """What sampling goes by, of each of N slices.
 
     Attributes:
-        shown: what they show, "tumor" or "liver"; the field of the configuration is
-            `<shown>_share`.
-        share: of every batch that shows it, while the rest shows none; 0 takes the slices as
-            they come.
+        liver, tumor: bool [N], whether the slice shows any.
+        patient: int [N], a number for each patient.
     """
 
-    shown: str = "tumor"
-    share: float = 0.0
-
-    def rows(self, batch_size: int) -> int:
-        """How many slices of each batch show it when it is balanced; one of each kind at least."""
-        if self.share in (0, 1):
-            return batch_size if self.share else 0
-        return min(max(1, round(batch_size * self.share)), max(1, batch_size - 1))
-
-
-_AS_THEY_COME = Balance()
-
-
-def make_balance(tumor_share: float, liver_share: float) -> Balance:
-    """What batches are balanced for: `validate` lets at most one of the two be more than 0."""
-    return Balance("liver", liver_share) if liver_share else Balance("tumor", tumor_share)
+    liver: np.ndarray
+    tumor: np.ndarray
+    patient: np.ndarray
 
 
 def epoch_key(seed: int, epoch: int) -> jax.Array:
@@ -44,47 +41,49 @@ def epoch_key(seed: int, epoch: int) -> jax.Array:
 
 
 def epoch_plan(
-    key: jax.Array,
-    shows: np.ndarray,
-    *,
-    steps: int,
-    batch_size: int,
-    balance: Balance = _AS_THEY_COME,
-) -> jax.Array:
+    sampling: Sampling, epoch: int, shown: Shown, *, steps: int, batch_size: int
+) -> np.ndarray:
     """The slices of every batch of an epoch.
 
+    Slices that show what has a share, and those that do not, are gone through apart, as often as
+    it takes, each time in a new order. Without a share all are gone through together, and so are
+    they where every slice shows it.
+
     Args:
-        key: of the epoch.
-        shows: bool [N], whether each slice shows what `balance` is about.
+        sampling: `tumor_share` or `liver_share` is 0.
+        epoch: from 0.
+        shown: by the slices.
         steps: batches in the epoch.
         batch_size: slices in each.
-        balance: of every batch. Both kinds of slices are shuffled and gone through as often as
-            it takes, so that none of them comes twice before each of its kind has come once.
-            Without a share all slices are gone through at once.
 
     Returns:
-        int32 [steps, batch_size], positions in `shows`.
+        int32 [steps, batch_size], positions in `shown`. Without `patient_balance` no slice comes
+        twice before each of its kind has come once; with it, this holds within each patient.
 
     Raises:
         SplitError: a share is asked for where no slice shows it.
     """
-    everything = np.arange(len(shows))
-    showing, without = everything[shows], everything[~shows]
-    rows = balance.rows(batch_size)
+    key = epoch_key(sampling.seed, epoch)
+    sought, name = shown.tumor, "tumor"
+    if sampling.liver_share:
+        sought, name = shown.liver, "liver"
+    showing, without = np.flatnonzero(sought), np.flatnonzero(~sought)
+    rows = _rows(sampling.liver_share or sampling.tumor_share, batch_size)
     if rows and not len(showing):
         raise SplitError(
-            f"config.{balance.shown}_share: expected slices with {balance.shown} to train on, "
-            "found none"
+            f"config.{name}_share: expected slices with {name} to train on, found none"
         )
+    draw = partial(_draw, patient=shown.patient, balance=sampling.patient_balance)
     if not rows or not len(without):
-        return _cycle(key, everything, steps, batch_size)
+        return draw(key, np.arange(len(sought)), steps * batch_size).reshape(steps, batch_size)
     first, second, third = jax.random.split(key, 3)
     parts = [
-        _cycle(first, showing, steps, rows),
-        _cycle(second, without, steps, batch_size - rows),
+        draw(first, showing, steps * rows).reshape(steps, rows),
+        draw(second, without, steps * (batch_size - rows)).reshape(steps, batch_size - rows),
     ]
     # Parts of a batch may go to several devices, so none of its places is special.
-    return jax.random.permutation(third, jnp.concatenate(parts, axis=1), axis=1, independent=True)
+    plan = np.concatenate(parts, axis=1)
+    return np.asarray(jax.random.permutation(third, plan, axis=1, independent=True))
 
 
 def eval_plan(slices: np.ndarray, batch_size: int) -> np.ndarray:
@@ -112,10 +111,34 @@ def own_rows(plan: np.ndarray, share: tuple[int, int]) -> np.ndarray:
     return np.split(plan, count, axis=1)[index]
 
 
-def _cycle(key: jax.Array, slices: np.ndarray, steps: int, rows: int) -> jax.Array:
-    """int32 [steps, rows] of `slices`, in a new order for each time they are gone through."""
-    needed = steps * rows
-    keys = jax.random.split(key, -(-needed // len(slices)))
+def _rows(share: float, batch_size: int) -> int:
+    """How many slices of each batch show what has a share; one of each kind at least."""
+    if share in (0, 1):
+        return batch_size if share else 0
+    return min(max(1, round(batch_size * share)), max(1, batch_size - 1))
+
+
+def _draw(
+    key: jax.Array, slices: np.ndarray, places: int, *, patient: np.ndarray, balance: float
+) -> np.ndarray:
+    """int32 [places] of `slices`; see `ExperimentConfig.patient_balance`."""
+    if not balance:
+        return _cycle(key, slices, places)
+    _, belongs, counts = np.unique(patient[slices], return_inverse=True, return_counts=True)
+    rounding, mixing, *keys = jax.random.split(key, 2 + len(counts))
+    weights = counts ** (1.0 - balance)
+    # Bounds rounded at random together: what a patient gets is right on average over the epochs.
+    bounds = np.cumsum(weights)[:-1] / weights.sum() * places + float(jax.random.uniform(rounding))
+    shares = np.diff(np.floor([0, *bounds, places]).astype(int))
+    parts = [
+        _cycle(own, slices[belongs == number], share)
+        for number, (own, share) in enumerate(zip(keys, shares, strict=True))
+    ]
+    return np.asarray(jax.random.permutation(mixing, np.concatenate(parts)))
+
+
+def _cycle(key: jax.Array, slices: np.ndarray, places: int) -> np.ndarray:
+    """int32 [places] of `slices`, in a new order for each time they are gone through."""
+    keys = jax.random.split(key, -(-places // len(slices)))
     orders = jax.vmap(lambda one: jax.random.permutation(one, len(slices)))(keys)
-    chosen = jnp.asarray(slices, jnp.int32)[orders.reshape(-1)[:needed]]
-    return chosen.reshape(steps, rows)
+    return slices.astype(np.int32)[np.asarray(orders).reshape(-1)[:places]]

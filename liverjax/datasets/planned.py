@@ -6,14 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from liverjax.batch import HostBatch
-from liverjax.datasets.order import (
-    Balance,
-    epoch_key,
-    epoch_plan,
-    eval_plan,
-    make_balance,
-    own_rows,
-)
+from liverjax.datasets.order import Sampling, Shown, epoch_plan, eval_plan, own_rows
 from liverjax.errors import ConfigError
 
 
@@ -22,8 +15,7 @@ class PlannedSource(abc.ABC):
 
     Args:
         batch_size: slices per batch, over all processes.
-        seed: decides the order of every epoch.
-        tumor_share, liver_share: see `ExperimentConfig`; at most one of them is more than 0.
+        sampling: which slices are seen how often, and in what order.
         copies: whether slices with tumour come with those of `liverjax.datasets.copies`.
         share: number of this process and how many there are; each gives its own
             batch_size / count rows of every batch.
@@ -36,17 +28,13 @@ class PlannedSource(abc.ABC):
         self,
         *,
         batch_size: int,
-        seed: int,
-        tumor_share: float,
-        liver_share: float,
+        sampling: Sampling,
         copies: bool,
         share: tuple[int, int],
     ) -> None:
         own_rows(np.empty((0, batch_size)), share)
         self.batch_size = batch_size
-        self.seed = seed
-        self.tumor_share = tumor_share
-        self.liver_share = liver_share
+        self.sampling = sampling
         self.copies = copies
         self._share = share
 
@@ -56,8 +44,8 @@ class PlannedSource(abc.ABC):
         """Slices in an epoch of evaluation, copies among them, over all processes."""
 
     @abc.abstractmethod
-    def _shows(self, shown: str) -> np.ndarray:
-        """bool [num_slices], whether each shows "tumor" or "liver"; see `order.Balance`."""
+    def _shown(self) -> Shown:
+        """Of `num_slices` slices."""
 
     @abc.abstractmethod
     def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
@@ -77,30 +65,31 @@ class PlannedSource(abc.ABC):
             )
         return self.num_slices // self.batch_size
 
-    @property
-    def _balance(self) -> Balance:
-        return make_balance(self.tumor_share, self.liver_share)
-
     def _supply(self) -> str:
         """What there is of slices, for a message."""
         return f"there are {self.num_slices} slices"
 
+    def plan(self, epoch: int) -> np.ndarray:
+        """The slices of every batch of an epoch, of all processes; see `order.epoch_plan`.
+
+        It follows from `sampling`, the epoch and what the slices show alone.
+        """
+        return epoch_plan(
+            self.sampling,
+            epoch,
+            self._shown(),
+            steps=self.steps_per_epoch,
+            batch_size=self.batch_size,
+        )
+
     def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
-        """`steps_per_epoch` batches in an order that follows from seed and epoch alone.
+        """The batches of `plan`.
 
         Args:
             epoch: from 0.
             start: batches to leave out at the beginning; they cost nothing.
         """
-        balance = self._balance
-        plan = epoch_plan(
-            epoch_key(self.seed, epoch),
-            self._shows(balance.shown),
-            steps=self.steps_per_epoch,
-            batch_size=self.batch_size,
-            balance=balance,
-        )
-        yield from self._batches(own_rows(np.asarray(plan)[start:], self._share))
+        yield from self._batches(own_rows(self.plan(epoch)[start:], self._share))
 
     def eval_batches(self) -> Iterator[HostBatch]:
         """All slices in order; the last batch is padded."""

@@ -9,6 +9,7 @@ import numpy as np
 from liverjax.batch import HostBatch
 from liverjax.datasets.batches import SliceTable, make_batches, make_table
 from liverjax.datasets.livers import Livers, PackedMasks, check_livers
+from liverjax.datasets.order import AS_THEY_COME, Sampling, Shown
 from liverjax.datasets.planned import PlannedSource
 from liverjax.datasets.slices import check_one_size
 from liverjax.errors import ConfigError, SplitError
@@ -37,11 +38,9 @@ class SliceSource(PlannedSource):
         patients: Sequence[str],
         *,
         batch_size: int,
-        seed: int = 0,
+        sampling: Sampling = AS_THEY_COME,
         liver_only: bool = False,
         neighbors: int = 0,
-        tumor_share: float = 0.0,
-        liver_share: float = 0.0,
         copies: bool = False,
         share: tuple[int, int] = (0, 1),
         livers: Livers | None = None,
@@ -51,7 +50,7 @@ class SliceSource(PlannedSource):
         Args:
             builder: from `open_dataset`.
             patients: whose slices, in this order.
-            batch_size, seed, tumor_share, liver_share, copies, share: see `PlannedSource`; no
+            batch_size, sampling, copies, share: see `PlannedSource`; no
                 pixel of another process's rows is read.
             liver_only: leaves out slices without liver, except as neighbours.
             neighbors: slices of the same patient on each side that come with every slice.
@@ -63,16 +62,14 @@ class SliceSource(PlannedSource):
                 slice is left.
             InputError: the patients' slices differ in size, so they cannot share a batch, or a
                 liver is missing or of another shape.
-            ConfigError: `batch_size` cannot be shared evenly, or `tumor_share` asks for tumours
+            ConfigError: `batch_size` cannot be shared evenly, or `sampling` asks for tumours
                 where there are none.
         """
         selected = select(builder, patients)
         check_one_size(builder.name, selected)
         super().__init__(
             batch_size=batch_size,
-            seed=seed,
-            tumor_share=tumor_share,
-            liver_share=liver_share,
+            sampling=sampling,
             copies=copies,
             share=share,
         )
@@ -92,10 +89,11 @@ class SliceSource(PlannedSource):
             self._without_copies = int(np.count_nonzero(self._livers.pixels))
         if not self._without_copies:
             raise SplitError(f"{builder.name}: {', '.join(patients)} have no slice with liver")
-        if tumor_share and not any(summary.tumor_voxels for summary in chosen):
+        if sampling.tumor_share and not any(summary.tumor_voxels for summary in chosen):
             raise ConfigError(
                 f"config.tumor_share: {', '.join(patients)} have no slice with tumour, so no "
-                f"batch can hold {tumor_share} of them; set it to 0 or add patients with tumours"
+                f"batch can hold {sampling.tumor_share} of them; set it to 0 or add patients with "
+                "tumours"
             )
 
     @property
@@ -113,9 +111,8 @@ class SliceSource(PlannedSource):
             self._builder, self._patients, self._liver_only, self.copies, self._livers
         )
 
-    def _shows(self, shown: str) -> np.ndarray:
-        table = self._slices.table
-        return {"tumor": table.shows_tumor, "liver": table.shows_liver}[shown]
+    def _shown(self) -> Shown:
+        return self._slices.table.shown
 
     def _batches(self, plan: np.ndarray) -> Iterator[HostBatch]:
         """See `PlannedSource`; padding is zeros."""

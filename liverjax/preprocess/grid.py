@@ -33,14 +33,10 @@ class Example(NamedTuple):
     Attributes:
         image: int16 [B, S, S, K], see `Grid`.
         masks: uint8 [B, S, S, 2] of 0 and 1: where the network may look, and what it shall find.
-        shows_tumor, shows_liver: bool [B], whether the slice holds tumour, or liver with its
-            tumours, however little, at either stage.
     """
 
     image: jax.Array
     masks: jax.Array
-    shows_tumor: jax.Array
-    shows_liver: jax.Array
 
 
 class Preprocess(NamedTuple):

@@ -32,5 +32,4 @@ def _to_example(recipe: GridRecipe, stage: Stage, batch: DeviceBatch) -> Example
     grid, label = recipe.to_grid(batch), batch["label"]
     target = recipe.mask_to_grid(sought(label), grid.view)
     masks = jnp.concatenate([grid.region, target], axis=-1)
-    tumor, liver = (jnp.any(mask(label), axis=(1, 2, 3)) for mask in (tumor_mask, liver_mask))
-    return Example(grid.image, masks, shows_tumor=tumor, shows_liver=liver)
+    return Example(grid.image, masks)

@@ -111,8 +111,7 @@ def bytes_per_slice(config: PreprocessConfig) -> int:
     """What one slice takes on the device, see `liverjax.preprocess.grid.Example`."""
     pixels = config.size**2
     image = pixels * (2 * config.neighbors + 1) * jnp.dtype(jnp.int16).itemsize
-    shows = 2 * jnp.dtype(bool).itemsize  # whether there is tumour, and liver
-    return image + 2 * pixels * jnp.dtype(jnp.uint8).itemsize + shows
+    return image + 2 * pixels * jnp.dtype(jnp.uint8).itemsize
 
 
 def _device_bytes() -> int:

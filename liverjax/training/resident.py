@@ -6,11 +6,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
-from liverjax.datasets.order import epoch_key, epoch_plan, make_balance
 from liverjax.preprocess.grid import Example
 from liverjax.training.devices import Devices, put_batch
 from liverjax.training.metrics import Sums, first_steps
@@ -55,22 +53,11 @@ class ResidentFeed:
         validation: BatchSource | None,
         devices: Devices,
     ) -> None:
-        self._seed, self._steps = config.seed, train.steps_per_epoch
+        self._source, self._steps = train, train.steps_per_epoch
+        self._everywhere = devices.everywhere
         self._batch_size = config.batch_size
         self._slices = load_slices(program, train, config.batch_size, devices)
-        balance = make_balance(config.tumor_share, config.liver_share)
-        examples = self._slices.examples
-        shown = {"tumor": examples.shows_tumor, "liver": examples.shows_liver}[balance.shown]
         jit = partial(jax.jit, out_shardings=devices.everywhere)
-        self._plan = jit(
-            partial(
-                epoch_plan,
-                shows=np.asarray(shown)[: self._slices.number],
-                steps=self._steps,
-                batch_size=config.batch_size,
-                balance=balance,
-            )
-        )
         self._group = steps_per_dispatch()
         run = train_steps if self._group > 1 else one_train_step
         self._run = jit(partial(run, program=program, devices=devices), donate_argnums=0)
@@ -90,7 +77,7 @@ class ResidentFeed:
 
     def train(self, state: TrainState, epoch: int, start: int) -> Iterator[tuple[TrainState, Sums]]:
         """See `TrainFeed`."""
-        plan = self._plan(epoch_key(self._seed, epoch))
+        plan = jax.device_put(self._source.plan(epoch), self._everywhere)
         for first in range(start, self._steps, self._group):
             number = min(self._group, self._steps - first)
             state, sums = self._run(state, self._slices.examples, plan, first, number)

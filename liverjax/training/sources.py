@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+import numpy as np
+
 from liverjax.batch import HostBatch
 from liverjax.config import ExperimentConfig
+from liverjax.datasets.order import Sampling
 from liverjax.errors import ConfigError
 
 
@@ -21,18 +24,8 @@ class BatchSource(Protocol):
         ...
 
     @property
-    def seed(self) -> int:
-        """What decides the order of every epoch of training."""
-        ...
-
-    @property
-    def tumor_share(self) -> float:
-        """See `liverjax.datasets.order`."""
-        ...
-
-    @property
-    def liver_share(self) -> float:
-        """See `liverjax.datasets.order`."""
+    def sampling(self) -> Sampling:
+        """What decides which slices an epoch of training sees, and in what order."""
         ...
 
     @property
@@ -48,6 +41,13 @@ class BatchSource(Protocol):
     @property
     def steps_per_epoch(self) -> int:
         """Number of batches in `train_batches`."""
+        ...
+
+    def plan(self, epoch: int) -> np.ndarray:
+        """int32 [steps_per_epoch, batch_size]: which slices `train_batches` brings.
+
+        They are counted as `eval_batches` brings them, over all processes, and the same in each.
+        """
         ...
 
     def train_batches(self, epoch: int, start: int = 0) -> Iterator[HostBatch]:
@@ -72,17 +72,12 @@ def check_sources(
     """
     if config.patience and validation is None:
         raise ConfigError("config.patience: expected 0 without validation patients")
-    asked = {
-        "batch_size": config.batch_size,
-        "seed": config.seed,
-        "tumor_share": config.tumor_share,
-        "liver_share": config.liver_share,
-        "augment.copies": config.augment.copies,
-    }
-    for name, wanted in asked.items():
-        _check_source(name, wanted, "training", train)
+    _check_source("batch_size", config.batch_size, "training", train.batch_size)
+    for name in Sampling._fields:
+        _check_source(name, getattr(config, name), "training", getattr(train.sampling, name))
+    _check_source("augment.copies", config.augment.copies, "training", train.copies)
     if validation is not None:  # its order is that of the slices
-        _check_source("batch_size", config.batch_size, "validation", validation)
+        _check_source("batch_size", config.batch_size, "validation", validation.batch_size)
         if validation.copies:
             raise ConfigError(
                 "config.augment.copies: the validation source was made with copies; a network is "
@@ -90,9 +85,8 @@ def check_sources(
             )
 
 
-def _check_source(name: str, wanted: Any, side: str, source: BatchSource) -> None:
+def _check_source(name: str, wanted: Any, side: str, found: Any) -> None:
     """Refuses a source that was made with another value of a field than `wanted`."""
-    found = getattr(source, name.rpartition(".")[2])
     if found != wanted:
         raise ConfigError(
             f"config.{name}: {wanted}, but the {side} source was made with {found}; give both "

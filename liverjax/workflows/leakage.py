@@ -21,6 +21,7 @@ from liverjax.config import DatasetConfig, ExperimentConfig
 from liverjax.datasets.collection import VolumeCollection
 from liverjax.datasets.copies import list_copies
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.order import Sampling
 from liverjax.datasets.slices import check_annotated
 from liverjax.errors import ConfigError
 from liverjax.evaluation.case import CaseScore
@@ -155,7 +156,7 @@ def _train_on_slices(
         labels,
         np.repeat(np.array(pixels, np.float32), [len(v.hu) for v, _ in volumes], axis=0),
         batch_size=config.batch_size,
-        seed=config.seed,
+        sampling=Sampling(config.seed),
         copies=True,
         rows=rows,
     )

@@ -7,6 +7,7 @@ from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
 from liverjax.datasets.collection import Collection, SourceOptions
 from liverjax.datasets.livers import Livers
+from liverjax.datasets.order import Sampling
 from liverjax.datasets.planned import PlannedSource
 from liverjax.datasets.slices import check_annotated
 from liverjax.datasets.splits import check_disjoint
@@ -73,15 +74,13 @@ def train(
 
     usual = SourceOptions(
         config.batch_size,
-        config.seed,
         # The second stage has as a rule no use for slices without liver.
         liver_only=config.stage is Stage.TUMOR and not config.all_slices,
         neighbors=config.preprocess.neighbors,
         share=share_of_batches(),
     )
     training = usual._replace(
-        tumor_share=config.tumor_share,
-        liver_share=config.liver_share,
+        sampling=Sampling(*(getattr(config, name) for name in Sampling._fields)),
         copies=config.augment.copies,
     )
     sides = (

@@ -49,13 +49,14 @@ def test_the_table_says_which_slices_are_used_and_where_patients_end():
     table = make_table("tiny", SELECTED, EXAMPLES, liver_only=True)
     assert table.chosen.tolist() == [1, 4]
     assert table.ends.tolist() == [[0, 0, 0, 3, 3], [2, 2, 2, 4, 4]]
-    assert table.shows_tumor.tolist() == [False, True]
-    assert table.shows_liver.tolist() == [True, True]
+    assert table.shown.tumor.tolist() == [False, True]
+    assert table.shown.liver.tolist() == [True, True]
     assert table.copies is None
     assert table.spacing.tolist() == [[1, 2]] * 3 + [[3, 4]] * 2
     every = make_table("tiny", SELECTED, EXAMPLES, liver_only=False)
     assert every.chosen.tolist() == [0, 1, 2, 3, 4]
-    assert every.shows_liver.tolist() == [False, True, False, False, True]
+    assert every.shown.patient.tolist() == [0, 0, 0, 1, 1]
+    assert every.shown.liver.tolist() == [False, True, False, False, True]
 
 
 @pytest.mark.parametrize("numbers", [[0, 1, 2, 0], [0, 1, 2, 1, 0], [0, 1, 2, 0, 1, 2]])
@@ -94,7 +95,7 @@ def test_a_plan_counts_the_slices_that_are_used():
 def test_copies_say_which_they_are_and_inflate_nothing_twice():
     table = make_table("tiny", SELECTED, EXAMPLES, liver_only=True, with_copies=True)
     assert table.chosen.tolist() == [1, 4] + [4] * 36
-    assert table.shows_tumor.tolist() == [False] + [True] * 37
+    assert table.shown.tumor.tolist() == [False] + [True] * 37
     (batch,), asked = batches([[0, 1, 2, 37, -1]], liver_only=True, with_copies=True)
     assert batch["copy"].tolist() == [0, 0, 1, 36, 0]
     assert batch["copy"].dtype == np.int32

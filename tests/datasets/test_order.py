@@ -1,77 +1,95 @@
 import numpy as np
 import pytest
 
-from liverjax.datasets.order import (
-    Balance,
-    epoch_key,
-    epoch_plan,
-    eval_plan,
-    make_balance,
-    own_rows,
-)
+from liverjax.datasets.order import Sampling, Shown, epoch_plan, eval_plan, own_rows
 from liverjax.errors import ConfigError, SplitError
 
-TUMORS = np.arange(30) % 6 == 0  # 5 of 30
+# 5 of 30 slices show tumour. Patients 0 and 2 have two of them each, patient 1 one.
+TUMORS = np.arange(30) % 6 == 0
+PATIENTS = np.repeat([0, 1, 2], [12, 3, 15])
+SHOWN = Shown(liver=np.arange(30) % 2 == 0, tumor=TUMORS, patient=PATIENTS)
 
 
-def plan(epoch=0, seed=0, **fields):
-    return np.asarray(epoch_plan(epoch_key(seed, epoch), TUMORS, **fields))
+def plan(epoch=0, shown=SHOWN, *, steps=7, batch_size=4, **sampling):
+    return epoch_plan(Sampling(**sampling), epoch, shown, steps=steps, batch_size=batch_size)
 
 
 def test_an_epoch_goes_through_the_slices_once():
-    found = plan(steps=7, batch_size=4)
-    assert found.shape == (7, 4)
+    found = plan()
+    assert (found.shape, found.dtype) == ((7, 4), np.int32)
     assert len(np.unique(found)) == 28
 
 
-def test_order_follows_from_seed_and_epoch():
-    first = plan(steps=7, batch_size=4)
-    np.testing.assert_array_equal(first, plan(steps=7, batch_size=4))
-    assert (first != plan(epoch=1, steps=7, batch_size=4)).any()
-    assert (first != plan(seed=1, steps=7, batch_size=4)).any()
+@pytest.mark.parametrize("balance", [0.0, 0.5])
+def test_order_follows_from_seed_and_epoch(balance):
+    first = plan(patient_balance=balance)
+    np.testing.assert_array_equal(first, plan(patient_balance=balance))
+    assert (first != plan(epoch=1, patient_balance=balance)).any()
+    assert (first != plan(seed=1, patient_balance=balance)).any()
 
 
+@pytest.mark.parametrize("balance", [0.0, 1.0])
 @pytest.mark.parametrize(("share", "rows"), [(0.5, 4), (0.01, 1), (1.0, 8), (0.3, 2), (0.99, 7)])
-def test_batches_hold_the_share_that_was_asked_for(share, rows):
-    found = plan(steps=5, batch_size=8, balance=Balance(share=share))
+def test_batches_hold_the_share_that_was_asked_for(share, rows, balance):
+    found = plan(steps=5, batch_size=8, tumor_share=share, patient_balance=balance)
     assert found.shape == (5, 8)
     assert (TUMORS[found].sum(axis=1) == rows).all()
+    found = plan(steps=5, batch_size=8, liver_share=share, patient_balance=balance)
+    assert (SHOWN.liver[found].sum(axis=1) == rows).all()
 
 
 def test_each_kind_is_gone_through_evenly():
-    found = plan(steps=5, batch_size=8, balance=Balance(share=0.5))
+    found = plan(steps=5, batch_size=8, tumor_share=0.5)
     counts = np.bincount(found.ravel(), minlength=30)
     assert (counts[TUMORS] == 4).all()  # 20 places for 5 slices
     assert (counts[~TUMORS] <= 1).all()  # 20 places for 25
 
 
-def test_a_share_of_what_is_not_there_is_refused():
-    for shown in ("tumor", "liver"):
-        balance = Balance(shown, 0.5)
-        with pytest.raises(SplitError, match=rf"config\.{shown}_share: .* with {shown} to train"):
-            epoch_plan(epoch_key(0, 0), np.zeros(9, bool), steps=2, batch_size=4, balance=balance)
+@pytest.mark.parametrize("name", ["tumor_share", "liver_share"])
+def test_a_share_of_what_is_not_there_is_refused(name):
+    nothing = Shown(np.zeros(9, bool), np.zeros(9, bool), np.zeros(9, int))
+    with pytest.raises(SplitError, match=rf"config\.{name}: .* with {name[:5]} to train"):
+        plan(shown=nothing, steps=2, **{name: 0.5})
 
 
 def test_where_every_slice_shows_tumor_all_take_part():
-    found = epoch_plan(
-        epoch_key(0, 0), np.ones(8, bool), steps=2, batch_size=4, balance=Balance(share=0.5)
-    )
-    assert sorted(np.asarray(found).ravel()) == list(range(8))
+    every = Shown(np.ones(8, bool), np.ones(8, bool), np.zeros(8, int))
+    found = plan(shown=every, steps=2, tumor_share=0.5)
+    assert sorted(found.ravel()) == list(range(8))
 
 
-def test_tumors_stand_anywhere_in_a_batch():
-    places = TUMORS[plan(steps=5, batch_size=8, balance=Balance(share=0.3))]
-    assert len(set(map(tuple, places.tolist()))) > 1
+@pytest.mark.parametrize("balance", [0.0, 1.0])
+def test_tumors_stand_anywhere_in_a_batch(balance):
+    found = plan(steps=5, batch_size=8, tumor_share=0.3, patient_balance=balance)
+    assert len(set(map(tuple, TUMORS[found].tolist()))) > 1
 
 
-def test_one_thing_at_most_is_balanced_for_and_the_order_is_the_same_for_each():
-    assert make_balance(0.0, 0.0).rows(8) == 0
-    assert make_balance(0.5, 0.0) == Balance("tumor", 0.5)
-    assert make_balance(0.0, 0.8) == Balance("liver", 0.8)
-    both = (
-        plan(steps=5, batch_size=8, balance=Balance(shown, 0.8)) for shown in ("tumor", "liver")
-    )
-    np.testing.assert_array_equal(*both)
+def places(found):
+    return np.bincount(PATIENTS[found.ravel()], minlength=3)
+
+
+def test_balanced_patients_are_seen_equally_often_and_each_goes_through_its_slices():
+    found = plan(steps=5, batch_size=6, patient_balance=1.0)
+    assert places(found).tolist() == [10, 10, 10]
+    counts = np.bincount(found.ravel(), minlength=30)
+    assert counts[PATIENTS == 0].max() == 1  # 10 places for 12 slices
+    assert set(counts[PATIENTS == 1]) == {3, 4}  # for 3
+    # Which patient comes when is left to chance.
+    assert len({tuple(PATIENTS[row]) for row in found}) > 1
+
+
+def test_patients_are_balanced_in_part_and_on_average():
+    every = [plan(epoch, steps=5, batch_size=6, patient_balance=0.5) for epoch in range(40)]
+    wanted = 30 * np.sqrt([12, 3, 15]) / np.sqrt([12, 3, 15]).sum()
+    found = np.array([places(each) for each in every])
+    assert (np.abs(found - wanted) < 1).all()  # rounded either way
+    np.testing.assert_allclose(found.mean(axis=0), wanted, atol=0.2)
+
+
+def test_each_kind_of_slices_is_balanced_on_its_own():
+    found = plan(steps=6, batch_size=4, tumor_share=0.5, patient_balance=1.0)
+    with_tumor = TUMORS[found]
+    assert places(found[with_tumor]).tolist() == places(found[~with_tumor]).tolist() == [4, 4, 4]
 
 
 def test_evaluation_keeps_the_order_and_pads():

@@ -84,7 +84,7 @@ def one_step(file):
     config.optimizer = OptimizerConfig(learning_rate=1e-3, accumulate=2)
     mesh = devices.all_devices()
     program = build_program(config, 1, mesh.everywhere)
-    source = InMemorySource(*toy_slices(), batch_size=16, seed=0)
+    source = InMemorySource(*toy_slices(), batch_size=16)
     batch = devices.put_batch(next(iter(source.train_batches(0))), mesh)
     example = jax.jit(program.to_example, out_shardings=mesh.by_slice)(batch)
     step = jax.jit(program.train_step, out_shardings=mesh.everywhere)

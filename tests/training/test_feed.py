@@ -8,6 +8,7 @@ from configs import thesis_liver
 from liverjax.choices import Feed, Stage
 from liverjax.config import PreprocessConfig
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.order import Sampling
 from liverjax.training import feed as feed_module
 from liverjax.training import resident
 from liverjax.training.devices import all_devices
@@ -47,7 +48,7 @@ def test_both_feeds_train_on_the_same_batches(stage, shares, group, monkeypatch)
     labels[::2] = np.minimum(labels[::2], 1 if stage is Stage.TUMOR else 0)
 
     def source():
-        return InMemorySource(images, labels, batch_size=BATCH, seed=0, **shares)
+        return InMemorySource(images, labels, batch_size=BATCH, sampling=Sampling(**shares))
 
     first, train, judged = run_epochs(Feed.RESIDENT, config, source(), toy_source(1))
     second, other_train, other_judged = run_epochs(Feed.STREAM, config, source(), toy_source(1))
@@ -66,7 +67,7 @@ def test_both_feeds_see_the_copies_of_the_thesis():
     config = thesis_config()
 
     def source():
-        return InMemorySource(images, labels, batch_size=BATCH, seed=0, copies=True)
+        return InMemorySource(images, labels, batch_size=BATCH, copies=True)
 
     assert source().num_slices == SLICES + 36
     first, train, _ = run_epochs(Feed.RESIDENT, config, source(), toy_source(1))
@@ -110,7 +111,7 @@ def test_an_epoch_taken_up_in_its_middle_ends_as_a_whole_one(kind, group, monkey
 def test_padding_of_the_last_batch_does_not_count(group, monkeypatch):
     monkeypatch.setattr(resident, "steps_per_dispatch", lambda: group)
     images, labels = toy_slices()
-    odd = InMemorySource(images[:6], labels[:6], batch_size=BATCH, seed=0)
+    odd = InMemorySource(images[:6], labels[:6], batch_size=BATCH)
     config, devices = toy_config(), all_devices()
     program = build_program(config, 4, devices.everywhere)
     found = []

@@ -9,6 +9,7 @@ import pytest
 from liverjax.checkpoint import load_model
 from liverjax.choices import Feed, Stage
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.order import Sampling
 from liverjax.errors import ConfigError, InputError, TrainingError
 from liverjax.io.lock import only_user
 from liverjax.training.log import MetricLog, read_metrics
@@ -122,14 +123,22 @@ def test_patience_without_validation_is_refused(tmp_path):
     ("side", "made_with", "message"),
     [
         ("train", {"batch_size": 8}, r"config\.batch_size: 4, but the training source .* with 8"),
-        ("train", {"seed": 5}, r"config\.seed: 0, but the training source .* with 5"),
-        ("train", {"tumor_share": 0.5}, r"config\.tumor_share: 0\.0, but the training source"),
-        ("train", {"liver_share": 0.5}, r"config\.liver_share: 0\.0, but the training source"),
+        ("train", {"sampling": Sampling(5)}, r"config\.seed: 0, but the training source .* with 5"),
+        (
+            "train",
+            {"sampling": Sampling(tumor_share=0.5)},
+            r"config\.tumor_share: 0\.0, but the training source",
+        ),
+        (
+            "train",
+            {"sampling": Sampling(liver_share=0.5)},
+            r"config\.liver_share: 0\.0, but the training source",
+        ),
         ("validation", {"batch_size": 2}, r"config\.batch_size: 4, but the validation source"),
     ],
 )
 def test_a_source_made_for_another_configuration_is_refused(tmp_path, side, made_with, message):
-    other = InMemorySource(*toy_slices(), **{"batch_size": 4, "seed": 0, **made_with})
+    other = InMemorySource(*toy_slices(), **{"batch_size": 4, **made_with})
     sources = {"train": toy_source(), "validation": toy_source(1), side: other}
     with pytest.raises(ConfigError, match=message):
         fit(toy_config(), **sources, run=tmp_path / "run", manifest={})
@@ -167,7 +176,7 @@ def test_a_state_broken_by_the_last_update_of_an_epoch_is_not_kept(tmp_path):
     config = dataclasses.replace(toy_config(epochs=2), batch_size=16)
     config.optimizer.learning_rate = 1e38
     with pytest.raises(TrainingError, match=r"step \d+: "):
-        fit(config, InMemorySource(*toy_slices(), batch_size=16, seed=0), None, tmp_path, {})
+        fit(config, InMemorySource(*toy_slices(), batch_size=16), None, tmp_path, {})
     for path in (tmp_path / "checkpoints").iterdir():
         parameters = load_model(tmp_path, int(path.name)).variables["params"]
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(parameters))

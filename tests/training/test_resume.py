@@ -63,8 +63,7 @@ class AsksAtTheEnd:
     def __init__(self, source):
         self.source = source
         self.num_slices, self.steps_per_epoch = source.num_slices, source.steps_per_epoch
-        self.batch_size, self.seed = source.batch_size, source.seed
-        self.tumor_share, self.liver_share = source.tumor_share, source.liver_share
+        self.batch_size, self.sampling = source.batch_size, source.sampling
         self.copies = source.copies
 
     def train_batches(self, epoch, start=0):

@@ -3,6 +3,7 @@ import pytest
 
 from liverjax.config import ExperimentConfig
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.order import Sampling
 from liverjax.errors import ConfigError, InputError
 from liverjax.training.sources import check_sources
 
@@ -10,7 +11,9 @@ from liverjax.training.sources import check_sources
 @pytest.fixture
 def source():
     images = np.arange(7, dtype=np.int16)[:, None, None, None] * np.ones((1, 4, 4, 1), np.int16)
-    return InMemorySource(images, np.zeros_like(images, np.uint8), batch_size=3, seed=5)
+    return InMemorySource(
+        images, np.zeros_like(images, np.uint8), batch_size=3, sampling=Sampling(5)
+    )
 
 
 def ids(batches):
@@ -35,12 +38,12 @@ def test_evaluation_sees_every_slice_once_in_order(source):
 def test_arrays_that_do_not_belong_together_are_refused():
     images = np.zeros((4, 8, 8, 1), np.int16)
     with pytest.raises(InputError, match=r"\(3, 8, 8, 1\)"):
-        InMemorySource(images, np.zeros((3, 8, 8, 1), np.uint8), batch_size=2, seed=0)
+        InMemorySource(images, np.zeros((3, 8, 8, 1), np.uint8), batch_size=2)
 
 
 def test_fewer_slices_than_a_batch_are_judged_but_not_trained_on():
     images = np.zeros((4, 8, 8, 1), np.int16)
-    few = InMemorySource(images, np.zeros((4, 8, 8, 1), np.uint8), batch_size=5, seed=0)
+    few = InMemorySource(images, np.zeros((4, 8, 8, 1), np.uint8), batch_size=5)
     with pytest.raises(ConfigError, match="there are 4 slices, fewer than one batch of 5"):
         _ = few.steps_per_epoch
     (batch,) = few.eval_batches()
@@ -52,7 +55,7 @@ def with_copies(copies=True):
     images = np.arange(7, dtype=np.int16)[:, None, None, None] * np.ones((1, 4, 4, 1), np.int16)
     labels = np.zeros_like(images, np.uint8)
     labels[2, 1, 1] = 2
-    return InMemorySource(images, labels, batch_size=4, seed=5, copies=copies)
+    return InMemorySource(images, labels, batch_size=4, sampling=Sampling(5), copies=copies)
 
 
 def test_an_epoch_goes_through_the_copies_too():
@@ -78,3 +81,13 @@ def test_a_source_without_the_copies_asked_for_is_refused(source):
     config.augment.copies = True
     with pytest.raises(ConfigError, match=r"config\.augment\.copies: True, but .* with False"):
         check_sources(config, source, None)
+
+
+def test_patients_that_cannot_be_told_apart_cannot_be_balanced():
+    images = np.zeros((4, 8, 8, 1), np.int16)
+    arrays = images, images.astype(np.uint8)
+    sampling = Sampling(patient_balance=0.5)
+    with pytest.raises(ConfigError, match=r"config\.patient_balance: 0\.5, .* give `patients`"):
+        InMemorySource(*arrays, batch_size=2, sampling=sampling)
+    told = InMemorySource(*arrays, patients=np.array([0, 0, 0, 1]), batch_size=2, sampling=sampling)
+    assert told.plan(0).shape == (2, 2)

@@ -18,6 +18,7 @@ from configs import thesis_liver, thesis_tumor
 from liverjax.choices import Stage
 from liverjax.commands.app import show_progress
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.order import Sampling
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes
 from liverjax.process import keep_freed_memory
@@ -57,7 +58,7 @@ def main():
     source = InMemorySource(
         *phantom_slices(),
         batch_size=config.batch_size,
-        seed=config.seed,
+        sampling=Sampling(config.seed),
         copies=options.copies,
     )
     print(f"{source.num_slices} slices per epoch, {source.steps_per_epoch} steps", flush=True)

@@ -20,6 +20,7 @@ from liverjax.choices import Stage
 from liverjax.config import ExperimentConfig
 from liverjax.config_json import from_dict, to_dict
 from liverjax.datasets.in_memory import InMemorySource
+from liverjax.datasets.order import Sampling
 from liverjax.errors import LiverjaxError
 from liverjax.training import loop
 from liverjax.training.devices import all_devices, join_processes, share_of_batches
@@ -118,8 +119,7 @@ def source(config, seed):
     return InMemorySource(
         *toy_slices(seed),
         batch_size=config.batch_size,
-        seed=config.seed,
-        tumor_share=config.tumor_share,
+        sampling=Sampling(config.seed, config.tumor_share),
         share=share_of_batches(),
     )
 

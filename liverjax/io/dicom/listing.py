@@ -13,6 +13,8 @@ from liverjax.io.dicom.tags import has, integer, text
 from liverjax.io.failures import silence
 from liverjax.io.tree import File
 
+_GIVE_ONE = "give the folder of one, or its UID to liverjax-predict --series_uid"
+
 
 class SeriesInfo(NamedTuple):
     """What is known of a series without decoding a pixel.
@@ -131,14 +133,13 @@ def choose_series(found: Sequence[FoundSeries], where: str, series_uid: str | No
     if len({series.info.patient for series in candidates}) > 1:
         raise InputError(
             f"{where}: PatientID and PatientName: expected the CT of one patient, found "
-            f"{len(candidates)} CT series of several; give the folder of one, or --series_uid:\n"
-            f"{every}"
+            f"{len(candidates)} CT series of several; {_GIVE_ONE}:\n{every}"
         )
     first, second = sorted(candidates, key=lambda series: -series.info.slices)[:2]
     if first.info.slices == second.info.slices:
         raise InputError(
             f"{where}: expected one CT series with most slices, found several with "
-            f"{first.info.slices}; give the folder of one, or --series_uid:\n{every}"
+            f"{first.info.slices}; {_GIVE_ONE}:\n{every}"
         )
     return first
 

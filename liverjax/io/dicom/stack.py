@@ -84,7 +84,7 @@ def refuse_sideways(slices: Sequence[Slice], sideways: np.ndarray) -> NoReturn:
     raise InputError(
         f"{item.path}: ImagePositionPatient: shifted sideways by {shift.max():.3f} mm against "
         f"{slices[0].path.name}, expected slices straight above one another (to 0.1 mm); "
-        "--lenient straightens a series with gantry tilt"
+        "liverjax-predict --lenient straightens a series with gantry tilt"
     )
 
 
@@ -163,7 +163,8 @@ def _check_steps(slices: Sequence[Slice], heights: np.ndarray) -> None:
         if step < SAME_POSITION_MM:
             raise InputError(
                 f"{second.path}: ImagePositionPatient: {second.position.tolist()}, the same "
-                f"position as {first.path}; keep one of the two; --lenient drops a copy"
+                f"position as {first.path}; keep one of the two; liverjax-predict "
+                "--lenient drops a copy"
             )
     usual = float(np.median(steps))
     for (first, second), step in pairs:
@@ -171,8 +172,8 @@ def _check_steps(slices: Sequence[Slice], heights: np.ndarray) -> None:
             raise InputError(
                 f"{second.path}: ImagePositionPatient: {second.position.tolist()} is {step:.3f} mm "
                 f"from {first.path.name}, expected {usual:.3f} mm as between the other slices (to "
-                "0.1 mm); is a slice missing? --lenient fills gaps of a few slices and "
-                "resamples uneven steps"
+                "0.1 mm); is a slice missing? liverjax-predict --lenient fills gaps of a "
+                "few slices and resamples uneven steps"
             )
     # Steps that are alike may still add up to another place.
     mean = heights[-1] / len(steps)
@@ -181,6 +182,6 @@ def _check_steps(slices: Sequence[Slice], heights: np.ndarray) -> None:
         item = slices[int(away.argmax())]
         raise InputError(
             f"{item.path}: ImagePositionPatient: {item.position.tolist()} lies {away.max():.3f} mm "
-            f"from where even steps of {mean:.3f} mm lead, expected at most 0.1 mm; --lenient "
-            "resamples uneven steps"
+            f"from where even steps of {mean:.3f} mm lead, expected at most 0.1 mm; "
+            "liverjax-predict --lenient resamples uneven steps"
         )
