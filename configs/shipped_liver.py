@@ -2,7 +2,8 @@
 
 Trained on LiTS and BTCV, which are stored through windows of -160..240 and -125..275 HU: the
 network's own window lies inside both. Their voxel sizes are not known, so slices are fitted into
-the input whole. Slice thickness is not varied, as the network sees single slices.
+the input whole. Slice thickness is not varied, as the network sees single slices. Most is learnt
+at 128x128; two epochs at 192x192 give the border its precision, at twice the arithmetic.
 """
 
 from liverjax.choices import Network, Stage
@@ -13,17 +14,19 @@ from liverjax.config import (
     ModelConfig,
     OptimizerConfig,
     PreprocessConfig,
+    PretrainConfig,
 )
 
 
 def get_config() -> ExperimentConfig:
     return ExperimentConfig(
         stage=Stage.LIVER,
-        epochs=14,
+        epochs=2,
         batch_size=8,
-        evaluate_every=14,
+        evaluate_every=2,
+        pretrain=PretrainConfig(epochs=14, size=128, learning_rate=3e-3),
         dataset=patients(),
-        preprocess=PreprocessConfig(size=128, window_low=-100.0, window_high=200.0),
+        preprocess=PreprocessConfig(size=192, window_low=-100.0, window_high=200.0),
         model=ModelConfig(Network.RESUNET, features=(8, 16, 32, 64, 128), momentum=0.9),
         augment=AugmentConfig(
             rotation=15.0,
@@ -43,7 +46,7 @@ def get_config() -> ExperimentConfig:
             field_of_view=0.2,
             field_of_view_probability=0.2,
         ),
-        optimizer=OptimizerConfig(learning_rate=3e-3, clip_norm=1.0),
+        optimizer=OptimizerConfig(learning_rate=5e-4, clip_norm=1.0),
     )
 
 

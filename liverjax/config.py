@@ -225,6 +225,24 @@ class OptimizerConfig:
 
 
 @dataclasses.dataclass
+class PretrainConfig:
+    """Epochs on a smaller input, from whose weights the run itself then starts.
+
+    They cost a fraction of those at full size, so most of what there is to learn is learnt there
+    (progressive resizing). Nothing is selected in them.
+
+    Attributes:
+        epochs: 0 leaves them out.
+        size: stands for `preprocess.size`.
+        learning_rate: stands for `optimizer.learning_rate`.
+    """
+
+    epochs: int = 0
+    size: int = 128
+    learning_rate: float = 1e-3
+
+
+@dataclasses.dataclass
 class ExperimentConfig:
     """One training run: everything that decides its result.
 
@@ -248,6 +266,7 @@ class ExperimentConfig:
         feed: where the slices come from.
         init_from: workdir of a run whose best weights are the initial ones; empty for none.
         loss: what is minimised.
+        pretrain: epochs on a smaller input before all others.
     """
 
     stage: Stage = Stage.LIVER
@@ -268,3 +287,4 @@ class ExperimentConfig:
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    pretrain: PretrainConfig = dataclasses.field(default_factory=PretrainConfig)

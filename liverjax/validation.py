@@ -16,12 +16,14 @@ _AT_LEAST_ONE = (
     "batch_size",
     "evaluate_every",
     "preprocess.size",
+    "pretrain.size",
     "preprocess.channels",
     "optimizer.accumulate",
 )
 _NOT_NEGATIVE = (
     "seed",
     "patience",
+    "pretrain.epochs",
     "preprocess.neighbors",
     "preprocess.pixel_mm",
     "preprocess.roi_margin",
@@ -133,7 +135,9 @@ def validate(config: ExperimentConfig) -> None:
     _check_augment(config.augment, config.preprocess.neighbors)
     _check_recipe(config)
     _check_shares(config)
-    _check_features(config.model.features, config.preprocess.size)
+    _check_features(config.model.features, "preprocess.size", config.preprocess.size)
+    if config.pretrain.epochs:
+        _check_features(config.model.features, "pretrain.size", config.pretrain.size)
     deepest = len(config.model.features) - 2
     coarser = config.model.deep_supervision
     wanted = f"at most {deepest} for the {deepest + 2} levels of model.features"
@@ -143,7 +147,7 @@ def validate(config: ExperimentConfig) -> None:
     _expect(config.batch_size % parts == 0, "optimizer.accumulate", whole, parts)
     low, high = config.preprocess.window_low, config.preprocess.window_high
     _expect(low < high, "preprocess.window_low", f"less than window_high ({high})", low)
-    for path in ("optimizer.learning_rate", "optimizer.epsilon"):
+    for path in ("optimizer.learning_rate", "optimizer.epsilon", "pretrain.learning_rate"):
         _expect(_get(config, path) > 0, path, "more than 0", _get(config, path))
 
 
@@ -234,12 +238,12 @@ def _check_recipe(config: ExperimentConfig) -> None:
             _expect(not on, f"augment.{name}", "none with preprocess.recipe thesis", strength)
 
 
-def _check_features(features: Sequence[int], size: int) -> None:
+def _check_features(features: Sequence[int], path: str, size: int) -> None:
     enough = len(features) >= 2 and min(features) >= 1
     _expect(enough, "model.features", "two or more positive widths", tuple(features))
     steps = 2 ** (len(features) - 1)
     wanted = f"a multiple of {steps} for the {len(features)} levels of model.features"
-    _expect(size % steps == 0, "preprocess.size", wanted, size)
+    _expect(size % steps == 0, path, wanted, size)
 
 
 def _get(config: Any, path: str) -> Any:

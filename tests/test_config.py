@@ -6,7 +6,7 @@ import pytest
 from configs import thesis_liver
 from liverjax import config_json
 from liverjax.choices import Loss, Network, ResizeFilter, Stage
-from liverjax.config import ExperimentConfig, ModelConfig
+from liverjax.config import ExperimentConfig, ModelConfig, PretrainConfig
 from liverjax.errors import ConfigError
 from liverjax.validation import validate
 
@@ -141,6 +141,15 @@ def test_a_share_of_liver_is_one_of_the_first_stage_alone():
         validate(dataclasses.replace(config, tumor_share=0.5))
     with pytest.raises(ConfigError, match=r"config\.liver_share: expected 0 at stage tumor"):
         validate(dataclasses.replace(config, stage=Stage.TUMOR))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("epochs", -1), ("size", 100), ("size", 0), ("learning_rate", 0.0)]
+)
+def test_impossible_epochs_on_a_smaller_input_are_refused(field, value):
+    pretrain = dataclasses.replace(PretrainConfig(epochs=1), **{field: value})
+    with pytest.raises(ConfigError, match=rf"config\.pretrain\.{field}"):
+        validate(ExperimentConfig(pretrain=pretrain))
 
 
 def test_the_defaults_are_possible():

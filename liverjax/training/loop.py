@@ -47,6 +47,7 @@ def fit(
     validation: BatchSource | None,
     run: Path,
     manifest: dict[str, Any] | Begin,
+    initial: Path | None = None,
 ) -> TrainState:
     """Trains, or goes on training, until `config.epochs` are done or patience is at its end.
 
@@ -59,6 +60,8 @@ def fit(
         manifest: JSON-ready facts that are kept beside the weights; or what gives them, once no
             other process can write to `run`, for the step that the run goes on from (None for a
             new one) and whether nothing is left to do.
+        initial: workdir of a run on the same patients, for a new run to start from its weights and
+            not from those of `config.init_from`.
 
     Returns:
         The state after the last update.
@@ -87,9 +90,11 @@ def fit(
         finished = is_finished(config, progress.records)
         if callable(manifest):
             manifest = manifest(int(state.step) if resumed else None, finished)
-        if config.init_from and not resumed:
-            initial = manifest.get("initial") or {}
-            state = start_from(config.init_from, initial.get("step"), state, devices)
+        if initial and not resumed:
+            state = start_from(initial, None, state, devices)
+        elif config.init_from and not resumed:
+            earlier = manifest.get("initial") or {}
+            state = start_from(Path(config.init_from), earlier.get("step"), state, devices)
         if finished:
             _LOGGER.info("%s: nothing left to do", config.stage.value)
             if is_first_process():

@@ -102,23 +102,23 @@ def restore(
     return restored, progress
 
 
-def start_from(init_from: str, step: int | None, state: TrainState, devices: Devices) -> TrainState:
+def start_from(run: Path, step: int | None, state: TrainState, devices: Devices) -> TrainState:
     """`state` with the weights of another run, of its checkpoint `step` or its best.
 
     Raises:
         CheckpointError: that run has none, or weights of another network; lists what differs.
     """
-    loaded = load_model(Path(init_from).expanduser(), step)
+    loaded = load_model(run.expanduser(), step)
     expected = {"params": state.params, "batch_stats": state.batch_stats}
     lines = mismatches(expected, loaded.variables)
     if lines:
         shown = "\n  ".join(lines[:20] + ([f"and {len(lines) - 20} more"] if lines[20:] else []))
         raise CheckpointError(
-            f"config.init_from: the weights of {init_from} do not fit this network:\n  {shown}"
+            f"config.init_from: the weights of {run} do not fit this network:\n  {shown}"
         )
     variables = put_everywhere(loaded.variables, devices)
     state = state.replace(params=variables["params"], batch_stats=variables.get("batch_stats", {}))
-    _LOGGER.info("initial weights from %s, step %d", init_from, loaded.step)
+    _LOGGER.info("initial weights from %s, step %d", run, loaded.step)
     return start_average(state) if state.average else state
 
 

@@ -1,10 +1,12 @@
 """What `train` does: one stage, from a collection of patients to checkpoints."""
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 
+from liverjax.checkpoint import FOLDER
 from liverjax.choices import Stage
-from liverjax.config import ExperimentConfig
+from liverjax.config import ExperimentConfig, PretrainConfig
 from liverjax.datasets.collection import Collection, SourceOptions
 from liverjax.datasets.livers import Livers
 from liverjax.datasets.order import Sampling
@@ -12,12 +14,15 @@ from liverjax.datasets.planned import PlannedSource
 from liverjax.datasets.slices import check_annotated
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import ConfigError, SplitError
-from liverjax.training.devices import check_same_everywhere, share_of_batches
+from liverjax.training.devices import as_in_first_process, check_same_everywhere, share_of_batches
 from liverjax.training.loop import fit
 from liverjax.validation import validate
 from liverjax.workflows.leaks import check_training_side
 from liverjax.workflows.manifest import Subject, begin_run
 from liverjax.workflows.prepared import open_prepared
+
+# In a workdir: that of the epochs on a smaller input.
+PRETRAINED = "pretrained"
 
 
 def train_prepared(config: ExperimentConfig, data_dir: Path, run: Path) -> None:
@@ -87,4 +92,34 @@ def train(
         source(dataset.train, training),
         source(dataset.validation, usual) if dataset.validation else None,
     )
-    fit(config, *sides, run, partial(begin_run, run, subject, seen))
+    initial = _pretrain(config, collection, run, livers) if config.pretrain.epochs else None
+    fit(config, *sides, run, partial(begin_run, run, subject, seen), initial)
+
+
+def pretraining(config: ExperimentConfig) -> ExperimentConfig:
+    """What `config.pretrain` stands for: the experiment whose weights the run starts from."""
+    phase = config.pretrain
+    return dataclasses.replace(
+        config,
+        epochs=phase.epochs,
+        evaluate_every=phase.epochs,
+        patience=0,
+        dataset=dataclasses.replace(config.dataset, validation=()),
+        preprocess=dataclasses.replace(config.preprocess, size=phase.size),
+        optimizer=dataclasses.replace(config.optimizer, learning_rate=phase.learning_rate),
+        pretrain=PretrainConfig(),
+    )
+
+
+def _pretrain(
+    config: ExperimentConfig, collection: Collection, run: Path, livers: Livers | None
+) -> Path:
+    """Trains the first phase of a run, and gives its workdir.
+
+    A run that has come to a checkpoint needs it no more: then it may be gone.
+    """
+    folder = run / PRETRAINED
+    past = any((run / FOLDER).glob("*"))
+    if not as_in_first_process(past):
+        train(pretraining(config), collection, folder, livers)
+    return folder

@@ -138,7 +138,7 @@ def test_a_run_can_start_from_it_and_not_be_tested_on_its_patients(imported, tmp
         begin_run(tmp_path / "refused", Subject(config, "f" * 64), {}, None, False)
     devices = all_devices()
     state = build_program(config, 2, devices.everywhere).state
-    state = start_from(config.init_from, 0, state, devices)
+    state = start_from(run, 0, state, devices)
     kernel = load_model(run).variables["params"]["stem_conv"]["kernel"]
     np.testing.assert_array_equal(state.params["stem_conv"]["kernel"], kernel)
 

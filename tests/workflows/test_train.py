@@ -2,12 +2,14 @@ import dataclasses
 import json
 import shutil
 
+import jax
+import numpy as np
 import pytest
 
 from configs import thesis_tumor
 from liverjax.checkpoint import load_model
 from liverjax.choices import Stage
-from liverjax.config import DatasetConfig, ModelConfig
+from liverjax.config import DatasetConfig, ModelConfig, OptimizerConfig, PretrainConfig
 from liverjax.errors import CheckpointError, ConfigError, InputError, SplitError
 from liverjax.inference.load import load_network
 from liverjax.io.lock import only_user
@@ -152,6 +154,35 @@ def test_patients_that_the_initial_weights_have_seen_cannot_be_held_out(
     with pytest.raises(SplitError, match=r"config\.init_from"):
         begin_anew(tmp_path / "swapped", dataclasses.replace(heir, dataset=swapped), workdir)
     assert not (tmp_path / "swapped" / "manifest.json").exists()
+
+
+def weights(run):
+    return jax.tree.leaves(load_model(run).variables["params"])
+
+
+def test_a_run_starts_from_the_weights_of_its_epochs_on_a_smaller_input(small_run, tmp_path):
+    workdir, _ = small_run
+    config = dataclasses.replace(
+        small_config(Stage.LIVER),
+        epochs=1,
+        optimizer=OptimizerConfig(learning_rate=1e-12),
+        pretrain=PretrainConfig(epochs=2, size=32, learning_rate=1e-2),
+    )
+    run, first = tmp_path / "run", tmp_path / "run" / "pretrained"
+    train_prepared(config, workdir / "data", run)
+    assert [len(read_metrics(each)) for each in (first, run)] == [2, 1]
+    sizes = [load_model(each).config["preprocess"]["size"] for each in (first, run)]
+    assert sizes == [32, config.preprocess.size]
+    assert not json.loads((first / "manifest.json").read_text())["patients"]["validation"]
+    for before, after in zip(weights(first), weights(run), strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-6)
+    # Half done it goes on, and done it has no need of what came before.
+    shutil.rmtree(run / "checkpoints")
+    train_prepared(config, workdir / "data", run)
+    assert len(read_metrics(run)) == 1
+    shutil.rmtree(first)
+    train_prepared(config, workdir / "data", run)
+    assert not first.exists()
 
 
 def begin_anew(run, config, workdir):
