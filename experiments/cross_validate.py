@@ -11,6 +11,7 @@ from ml_collections import config_flags
 from liverjax.commands import app
 from liverjax.commands.data import define_data_flags, open_data
 from liverjax.errors import ConfigError
+from liverjax.protocol import CrossValidationConfig
 from liverjax.reporting.score_tables import short_table
 from liverjax.reporting.table import plain_text
 from liverjax.validation import validate_protocol
@@ -35,9 +36,10 @@ def main() -> None:
         return
     if _CONFIG.value is None:
         raise ConfigError("--config: expected a file such as configs/cross_validation.py")
-    validate_protocol(_CONFIG.value)
-    collection = open_data(_DATA, _CONFIG.value.liver.dataset.name)
-    scores = cross_validate(_CONFIG.value, collection, workdir, _numbers(_FOLDS.value))
+    config = app.config(_CONFIG, CrossValidationConfig)
+    validate_protocol(config)
+    collection = open_data(_DATA, config.liver.dataset.name)
+    scores = cross_validate(config, collection, workdir, _numbers(_FOLDS.value))
     if scores is not None:
         print(plain_text(short_table(scores)))
 

@@ -14,6 +14,7 @@ from liverjax.commands.data import folders
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes, read_pairs
 from liverjax.io.atomic import make_folder, write_json, write_text
+from liverjax.protocol import CrossValidationConfig
 from liverjax.reporting.leakage import protocol_table, save_protocols
 from liverjax.reporting.markdown import markdown_table
 from liverjax.reporting.table import plain_text
@@ -34,13 +35,14 @@ _PHANTOMS = flags.DEFINE_integer("phantoms", 9, "How many phantoms.", 4)
 
 
 def main() -> None:
-    validate_protocol(_CONFIG.value)
+    config = app.config(_CONFIG, CrossValidationConfig)
+    validate_protocol(config)
     if _DATA.value is None:
         collection = phantom_volumes(range(1, _PHANTOMS.value + 1), PhantomSpec((24, 128, 128)))
     else:
         collection = read_pairs(folders(_DATA.value), coarsen=_COARSEN.value)
     workdir = make_folder(app.path(_WORKDIR))
-    rows = compare_protocols(_CONFIG.value, collection, workdir)
+    rows = compare_protocols(config, collection, workdir)
     pairs, names = dice_pairs(rows), ("slices shuffled", "patients held out")
     table = protocol_table([row.case for row in rows], pairs, names)
     write_json(workdir / "leakage.json", [vars(row) for row in rows])

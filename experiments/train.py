@@ -8,6 +8,7 @@ from ml_collections import config_flags
 
 from liverjax.commands import app
 from liverjax.commands.data import define_data_flags, open_data
+from liverjax.config import ExperimentConfig
 from liverjax.training.devices import join_processes
 from liverjax.validation import validate
 from liverjax.workflows.train import train
@@ -27,7 +28,7 @@ flags.mark_flag_as_required("config")
 
 def main() -> None:
     join_processes(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
-    config = _CONFIG.value
+    config = app.config(_CONFIG, ExperimentConfig)
     validate(config)
     train(config, open_data(_DATA, config.dataset.name), app.path(_WORKDIR))
 

@@ -8,6 +8,7 @@ from ml_collections import config_flags
 
 from liverjax.commands import app
 from liverjax.commands.data import define_data_flags, open_data
+from liverjax.protocol import CrossValidationConfig
 from liverjax.validation import validate_protocol
 from liverjax.workflows.train_cascade import train_cascade
 
@@ -22,9 +23,10 @@ flags.mark_flag_as_required("config")
 
 
 def main() -> None:
-    validate_protocol(_CONFIG.value)
-    collection = open_data(_DATA, _CONFIG.value.liver.dataset.name)
-    runs = train_cascade(_CONFIG.value, collection, app.path(_WORKDIR))
+    config = app.config(_CONFIG, CrossValidationConfig)
+    validate_protocol(config)
+    collection = open_data(_DATA, config.liver.dataset.name)
+    runs = train_cascade(config, collection, app.path(_WORKDIR))
     for stage, run in runs.items():
         print(f"{stage.value}: {run}")
 

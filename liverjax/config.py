@@ -46,8 +46,11 @@ class PreprocessConfig:
         resize_filter: how whole slices shrink.
         size: side in pixels of the square network input.
         window_low, window_high: HU that become 0 and 1.
-        relative: whether these HU are counted from the mean of the slice's region. The contrast
-            phase moves the whole liver by tens of HU; a tumour shows by its difference to it.
+        relative: whether these HU are counted from the soft tissue of the slice's region. The
+            contrast phase moves the whole liver by tens of HU; a tumour shows by its difference
+            to it.
+        relative_quantile: counted from the HU that this share of the tissue lies below: 0.75 stays
+            with the parenchyma where half of a slice's liver is darker tumour. 0 takes the mean.
         channels: how often the grey slices are stacked.
         neighbors: slices on each side that the network sees besides the one it segments; at
             the ends of a volume the last slice stands in for those that are missing.
@@ -74,6 +77,7 @@ class PreprocessConfig:
     neighbors: int = 0
     pixel_mm: float = 0.0
     relative: bool = False
+    relative_quantile: float = 0.0
     roi_margin: float = 0.1
     roi_min_side: float = 0.25
     roi_dilation: int = 2

@@ -21,7 +21,7 @@ class CrossValidationConfig:
             post-processing are chosen on.
         inner_folds: into how many parts the training side is divided to predict its livers, each
             by a network that was trained on the others: the tumour network is trained within
-            livers like those that it will meet.
+            livers like those that it will meet. 0 trains it within the livers of the reference.
         calibrate: whether thresholds and post-processing are chosen on the validation patients;
             else the defaults are taken.
         seed: of the division.

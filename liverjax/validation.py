@@ -52,6 +52,7 @@ _FRACTIONS = (
     "optimizer.ema_decay",
     "optimizer.warmup_fraction",
     "preprocess.roi_min_side",
+    "preprocess.relative_quantile",
 )
 # Beyond these a run would take no end of memory or time, or see nothing of its slices.
 _MOST = {
@@ -101,6 +102,7 @@ _WINDOW_FIELDS = (
     "window_low",
     "window_high",
     "relative",
+    "relative_quantile",
     "pixel_mm",
     "roi_margin",
     "roi_min_side",
@@ -174,7 +176,9 @@ def validate_protocol(config: CrossValidationConfig) -> None:
         _expect(not experiment.init_from, f"{where}init_from", "none", experiment.init_from)
     first, second = config.liver.dataset.name, config.tumor.dataset.name
     _expect(first == second, "tumor.dataset.name", f"that of the liver ({first})", second)
-    for path, least in (("folds", 2), ("inner_folds", 2), ("validation", 0), ("seed", 0)):
+    inner = config.inner_folds
+    _expect(inner == 0 or inner >= 2, "inner_folds", "0, or at least 2", inner)
+    for path, least in (("folds", 2), ("validation", 0), ("seed", 0)):
         _expect(_get(config, path) >= least, path, f"at least {least}", _get(config, path))
     from_file = config.protocol is Protocol.FILE
     wanted = "a file" if from_file else f"none with protocol {config.protocol.value}"

@@ -4,13 +4,15 @@ from configs import (
     liver_resunet,
     quickstart_liver,
     quickstart_tumor,
+    shipped,
     thesis_liver,
     thesis_tumor,
     tumor_unet,
 )
 from liverjax.choices import Loss, Recipe, Schedule, Stage
 from liverjax.datasets.splits import check_disjoint
-from liverjax.validation import validate
+from liverjax.validation import validate, validate_protocol
+from liverjax.workflows.ship import gflop_per_slice
 
 CASCADES = [
     (liver_resunet, tumor_unet),
@@ -29,6 +31,12 @@ def test_both_stages_hold_the_same_patients_out(liver, tumor):
     assert configs[1].dataset == sides
     check_disjoint({"train": sides.train, "validation": sides.validation, "test": sides.test})
     assert len({*sides.train, *sides.validation, *sides.test}) == 20
+
+
+def test_the_networks_that_ship_run_on_a_laptop():
+    config = shipped.get_config()
+    validate_protocol(config)
+    assert sum(map(gflop_per_slice, (config.liver, config.tumor))) <= 20
 
 
 def test_the_quickstart_is_judged_with_and_without_tumour():

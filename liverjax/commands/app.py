@@ -7,13 +7,17 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from absl import app, flags
 from absl import logging as absl_logging
 
+from liverjax.config import ExperimentConfig
 from liverjax.errors import ConfigError, LiverjaxError, StoppedError
 from liverjax.process import ask_for_equal_bits, keep_freed_memory
+from liverjax.protocol import CrossValidationConfig
+
+T = TypeVar("T")
 
 
 def path(flag: flags.FlagHolder[str | None]) -> Path:
@@ -24,6 +28,34 @@ def path(flag: flags.FlagHolder[str | None]) -> Path:
 def optional_path(flag: flags.FlagHolder[str | None]) -> Path | None:
     """The path in a flag, with `~` spelt out; None where it has no value."""
     return path(flag) if flag.value else None
+
+
+def config(flag: flags.FlagHolder[Any], kind: type[T]) -> T:
+    """The configuration that a flag of `config_flags` has read, of the kind that a command needs.
+
+    Raises:
+        ConfigError: there is no such file, or it holds another kind.
+    """
+    value = flag.value
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, ExperimentConfig | CrossValidationConfig):
+        uses = {
+            ExperimentConfig: "one network, as experiments.train takes it",
+            CrossValidationConfig: "both networks, as experiments.train_cascade and "
+            "experiments.cross_validate take it",
+        }
+        raise ConfigError(
+            f"--{flag.name}: expected a configuration of {uses[kind]}; found one of "
+            f"{uses[type(value)]}"
+        )
+    try:
+        _ = value.stage  # what could not be read says why as soon as it is asked for anything
+    except OSError as error:
+        raise ConfigError(f"--{flag.name}: {error.__cause__ or error}") from error
+    except AttributeError:
+        pass
+    raise ConfigError(f"--{flag.name}: expected a file whose get_config() gives {kind.__name__}")
 
 
 def check_networks(

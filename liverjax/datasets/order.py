@@ -125,16 +125,18 @@ def _draw(
     if not balance:
         return _cycle(key, slices, places)
     _, belongs, counts = np.unique(patient[slices], return_inverse=True, return_counts=True)
-    rounding, mixing, *keys = jax.random.split(key, 2 + len(counts))
+    # In NumPy, as JAX would compile a program for each number of slices.
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     weights = counts ** (1.0 - balance)
     # Bounds rounded at random together: what a patient gets is right on average over the epochs.
-    bounds = np.cumsum(weights)[:-1] / weights.sum() * places + float(jax.random.uniform(rounding))
+    bounds = np.cumsum(weights)[:-1] / weights.sum() * places + rng.random()
     shares = np.diff(np.floor([0, *bounds, places]).astype(int))
-    parts = [
-        _cycle(own, slices[belongs == number], share)
-        for number, (own, share) in enumerate(zip(keys, shares, strict=True))
-    ]
-    return np.asarray(jax.random.permutation(mixing, np.concatenate(parts)))
+    parts = []
+    for number, share in enumerate(shares):
+        own = slices[belongs == number]
+        orders = [rng.permutation(own) for _ in range(-(-share // len(own)))]
+        parts.append(np.concatenate([own[:0], *orders])[:share])
+    return rng.permutation(np.concatenate(parts)).astype(np.int32)
 
 
 def _cycle(key: jax.Array, slices: np.ndarray, places: int) -> np.ndarray:

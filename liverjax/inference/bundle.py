@@ -201,8 +201,8 @@ def _read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     if not path.is_file():
         raise CheckpointError(
-            f"{folder}: holds no weights of a cascade ({RECORD} is missing); give the workdirs of "
-            "two training runs"
+            f"{folder}: holds no weights of a cascade ({RECORD} is missing); expected a folder "
+            "that experiments.ship wrote; the workdirs of two training runs are given one by one"
         )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from liverjax.preprocess.grid import Grid, GridRecipe, given_liver
 AIR_HU = -1024.0
 
 TISSUE_HU = (0.0, 200.0)
-"""Fat and gas at the liver's border and bone beside it must not shift its mean."""
+"""Fat and gas at the liver's border and bone beside it must not shift its level."""
 
 
 def window_recipe(config: PreprocessConfig, stage: Stage) -> GridRecipe:
@@ -70,13 +70,23 @@ def _to_input(config: PreprocessConfig, image: jax.Array, region: jax.Array) -> 
     image, region = image.astype(jnp.float32), region.astype(jnp.float32)
     if config.relative:
         middle = image.shape[-1] // 2
-        image = image - _region_level(image[..., middle : middle + 1], region)
+        image = image - _region_level(
+            image[..., middle : middle + 1], region, config.relative_quantile
+        )
     values = window(image, config.window_low, config.window_high) * region
     return jnp.tile(values, (1, 1, 1, config.channels))
 
 
-def _region_level(image: jax.Array, region: jax.Array) -> jax.Array:
-    """Mean HU of the soft tissue in each slice's region: float32 [B, 1, 1, 1]."""
+def _region_level(image: jax.Array, region: jax.Array, quantile: float) -> jax.Array:
+    """HU to count from, of the soft tissue in each slice's region: float32 [B, 1, 1, 1].
+
+    See `PreprocessConfig.relative_quantile`; 0 where there is no such tissue.
+    """
     tissue = region * (image > TISSUE_HU[0]) * (image < TISSUE_HU[1])
-    total = jnp.sum(image * tissue, axis=(1, 2, 3), keepdims=True)
-    return total / jnp.maximum(jnp.sum(tissue, axis=(1, 2, 3), keepdims=True), 1.0)
+    count = jnp.sum(tissue, axis=(1, 2, 3), keepdims=True)
+    if not quantile:
+        return jnp.sum(image * tissue, axis=(1, 2, 3), keepdims=True) / jnp.maximum(count, 1.0)
+    ordered = jnp.sort(jnp.where(tissue > 0, image, jnp.inf).reshape(len(image), -1), axis=1)
+    place = jnp.floor(count[:, :, 0, 0] * quantile).astype(jnp.int32)
+    level = jnp.take_along_axis(ordered, place, axis=1)[:, :, None, None]
+    return jnp.where(count > 0, level, 0.0)

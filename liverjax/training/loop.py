@@ -14,7 +14,7 @@ from tqdm import tqdm
 from liverjax.checkpoint import Checkpoints, open_checkpoints
 from liverjax.config import ExperimentConfig
 from liverjax.config_json import to_dict
-from liverjax.errors import StoppedError, TrainingError
+from liverjax.errors import ConfigError, StoppedError, TrainingError
 from liverjax.io.atomic import make_folder
 from liverjax.io.lock import only_user
 from liverjax.training import metrics
@@ -90,6 +90,11 @@ def fit(
         finished = is_finished(config, progress.records)
         if callable(manifest):
             manifest = manifest(int(state.step) if resumed else None, finished)
+        if config.pretrain.epochs and not (initial or resumed):
+            raise ConfigError(
+                f"config.pretrain.epochs: {config.pretrain.epochs}, but there are no weights of "
+                "such epochs to start from; train them first, or set it to 0"
+            )
         if initial and not resumed:
             state = start_from(initial, None, state, devices)
         elif config.init_from and not resumed:

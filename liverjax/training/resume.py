@@ -113,9 +113,7 @@ def start_from(run: Path, step: int | None, state: TrainState, devices: Devices)
     lines = mismatches(expected, loaded.variables)
     if lines:
         shown = "\n  ".join(lines[:20] + ([f"and {len(lines) - 20} more"] if lines[20:] else []))
-        raise CheckpointError(
-            f"config.init_from: the weights of {run} do not fit this network:\n  {shown}"
-        )
+        raise CheckpointError(f"the initial weights, of {run}, do not fit this network:\n  {shown}")
     variables = put_everywhere(loaded.variables, devices)
     state = state.replace(params=variables["params"], batch_stats=variables.get("batch_stats", {}))
     _LOGGER.info("initial weights from %s, step %d", run, loaded.step)

@@ -64,8 +64,7 @@ def check_sources(
 ) -> None:
     """Refuses sources that were made for another configuration, or that lack what it needs.
 
-    Where the slices are kept on the device, their order and batches follow from the configuration
-    alone: a source that says otherwise would be disregarded there, or some of its slices lost.
+    The record of a run tells its configuration, and the run is to be what that says.
 
     Raises:
         ConfigError: names the field, its value and what was found.

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from liverjax.choices import Protocol
-from liverjax.config_json import differences, to_dict
+from liverjax.config_json import differences, from_dict, to_dict
 from liverjax.datasets.collection import Collection
 from liverjax.datasets.folds import Fold, check_folds, leave_one_out, read_folds, stratified_folds
 from liverjax.datasets.slices import select_patients
-from liverjax.errors import ConfigError, InputError, SplitError
+from liverjax.errors import ConfigError, InputError, LiverjaxError, SplitError
 from liverjax.evaluation.case import CaseScore
 from liverjax.io.atomic import make_folder, write_json
 from liverjax.io.lock import only_user
@@ -172,7 +172,9 @@ def _read_plan(workdir: Path) -> dict[str, Any]:
         if not isinstance(plan, dict) or set(plan) != {"config", "dataset", "folds"}:
             raise ValueError("expected the fields config, dataset and folds")
         check_folds(_folds_of(plan))
-    except (OSError, ValueError, TypeError, KeyError, RecursionError, SplitError) as error:
+        # With the fields that have come since.
+        plan["config"] = to_dict(from_dict(CrossValidationConfig, plan["config"]))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, LiverjaxError) as error:
         raise InputError(f"{path}: no plan of a cross-validation ({error})") from error
     return plan
 

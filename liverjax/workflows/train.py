@@ -1,6 +1,7 @@
 """What `train` does: one stage, from a collection of patients to checkpoints."""
 
 import dataclasses
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from liverjax.validation import validate
 from liverjax.workflows.leaks import check_training_side
 from liverjax.workflows.manifest import Subject, begin_run
 from liverjax.workflows.prepared import open_prepared
+
+_LOGGER = logging.getLogger(__name__)
 
 # In a workdir: that of the epochs on a smaller input.
 PRETRAINED = "pretrained"
@@ -74,6 +77,8 @@ def train(
     subject = Subject.of(config, collection.fingerprint, livers)
     check_same_everywhere({"dataset": collection.fingerprint, "livers": subject.livers})
 
+    initial = _pretrain(config, collection, run, livers) if config.pretrain.epochs else None
+
     def source(patients: tuple[str, ...], options: SourceOptions) -> PlannedSource:
         return collection.source(patients, options, livers)
 
@@ -92,7 +97,6 @@ def train(
         source(dataset.train, training),
         source(dataset.validation, usual) if dataset.validation else None,
     )
-    initial = _pretrain(config, collection, run, livers) if config.pretrain.epochs else None
     fit(config, *sides, run, partial(begin_run, run, subject, seen), initial)
 
 
@@ -121,5 +125,11 @@ def _pretrain(
     folder = run / PRETRAINED
     past = any((run / FOLDER).glob("*"))
     if not as_in_first_process(past):
+        _tell_phase(config.stage, config.pretrain.epochs, config.pretrain.size)
         train(pretraining(config), collection, folder, livers)
+    _tell_phase(config.stage, config.epochs, config.preprocess.size)
     return folder
+
+
+def _tell_phase(stage: Stage, epochs: int, size: int) -> None:
+    _LOGGER.info("%s: %d epochs at %dx%d", stage.value, epochs, size, size)

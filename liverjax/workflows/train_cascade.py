@@ -73,6 +73,7 @@ def check_fold(
             f"expected at least inner_folds ({config.inner_folds}) patients to train on, found "
             f"{len(fold.train)}"
         )
+    _check_tumors(config, fold, held)
     for side in ("train", "validation"):
         members = getattr(fold, side)
         if members and not annotated(held, members):
@@ -82,6 +83,16 @@ def check_fold(
             )
 
 
+def _check_tumors(
+    config: CrossValidationConfig, fold: Fold, held: Mapping[str, PatientSummary]
+) -> None:
+    if config.tumor.tumor_share and not any(held[name].tumor_voxels for name in fold.train):
+        raise SplitError(
+            f"config.tumor.tumor_share: {config.tumor.tumor_share}, but none of "
+            f"{', '.join(fold.train)} has a tumour; set it to 0, or are their labels others?"
+        )
+
+
 def train_stages(
     config: CrossValidationConfig, collection: Collection, fold: Fold, folder: Path
 ) -> dict[Stage, Path]:
@@ -89,25 +100,26 @@ def train_stages(
 
     Everything is made from `fold.train` and `fold.validation`: also the networks that predict the
     livers of `fold.train` for the tumour stage, each trained on a part of `fold.train` and
-    predicting the rest. The livers of `fold.validation` are those of the liver network that the
-    tumour network will work with. Patients whose tumours were not annotated are for the liver
-    networks alone.
+    predicting the rest; without `config.inner_folds` these livers are those of the reference. The
+    livers of `fold.validation` are those of the liver network that the tumour network will work
+    with. Patients whose tumours were not annotated are for the liver networks alone.
 
     Args:
         config: both stages and `inner_folds`.
         collection: the dataset.
         fold: its patients.
-        folder: `liver/`, `tumor/`, `inner0/`..., and `livers/` are written there.
+        folder: `liver/`, `tumor/`, `inner0/`..., and `livers/` are written there; the last two
+            where livers are predicted.
 
     Returns:
         The workdirs of the two networks.
     """
     runs = {Stage.LIVER: folder / "liver", Stage.TUMOR: folder / "tumor"}
+    liver, tumor = runs.values()
     inner = _inner_folds(config, collection, fold)
-    train(_with_fold(config.liver, fold), collection, runs[Stage.LIVER])
-    livers = _predict_livers(config, collection, fold, inner, folder)
-    with_tumors = _annotated(fold, collection)
-    train(_with_fold(config.tumor, with_tumors), collection, runs[Stage.TUMOR], livers)
+    train(_with_fold(config.liver, fold), collection, liver)
+    livers = _livers(config, collection, fold, inner, folder)
+    train(_with_fold(config.tumor, _annotated(fold, collection)), collection, tumor, livers)
     return runs
 
 
@@ -133,12 +145,14 @@ def _with_fold(config: ExperimentConfig, fold: Fold) -> ExperimentConfig:
 
 
 def _inner_folds(config: CrossValidationConfig, collection: Collection, fold: Fold) -> list[Fold]:
-    """The parts of `fold.train` that predict each other's livers.
+    """The parts of `fold.train` that predict each other's livers; none where nobody's are.
 
     Raises:
         SplitError: a patient is in two of them under two names; found here rather than once the
             liver network is trained.
     """
+    if not config.inner_folds:
+        return []
     burden = {name: tumor_burden(collection.summaries[name]) for name in fold.train}
     inner = stratified_folds(burden, folds=config.inner_folds, validation=0, seed=config.seed)
     parts = {f"inner fold {n}": collection.contents(part.test) for n, part in enumerate(inner)}
@@ -146,15 +160,15 @@ def _inner_folds(config: CrossValidationConfig, collection: Collection, fold: Fo
     return inner
 
 
-def _predict_livers(
+def _livers(
     config: CrossValidationConfig,
     collection: Collection,
     fold: Fold,
     inner: Sequence[Fold],
     folder: Path,
 ) -> dict[str, np.ndarray]:
-    """The liver of everybody whom the tumour stage sees, by a network not trained on them."""
-    store = make_folder(folder / "livers")
+    """The livers that the tumour stage sees: of the reference, or by a network new to them."""
+    store = folder / "livers"
     for number, part in enumerate(inner):
         run = folder / f"inner{number}"
         missing = _missing(store, annotated(collection.summaries, part.test))
@@ -168,8 +182,10 @@ def _predict_livers(
     if missing:
         network = load_network(folder / "liver", Stage.LIVER)
         _write_livers(network, collection, missing, store)
-    seen = (*with_tumors.train, *with_tumors.validation)
-    return {patient: read_mask(_path(store, patient)) for patient in seen}
+    predicted = [*(with_tumors.train if inner else ()), *with_tumors.validation]
+    livers = {patient: read_mask(_path(store, patient)) for patient in predicted}
+    others = set(with_tumors.train) - set(predicted)
+    return livers | {patient: collection.read(patient)[1].liver for patient in others}
 
 
 def _missing(store: Path, patients: Sequence[str]) -> list[str]:
@@ -184,6 +200,7 @@ def _write_livers(
     network: LoadedNetwork, collection: Collection, patients: Sequence[str], store: Path
 ) -> None:
     recipe = network.config.preprocess.recipe
+    make_folder(store)
     for patient in patients:
         volume, reference = collection.read(patient)
         probability = predict_volume(network, volume)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from liverjax.datasets.collection import SourceOptions, VolumeCollection
+from liverjax.datasets.order import Sampling
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes
 from liverjax.errors import InputError, SplitError
@@ -56,6 +57,16 @@ def test_batches_hold_the_slices_in_order_with_their_neighbours(collection):
         images[..., 0], np.concatenate([a[[0, 0, 1, 2]], b[[0, 0, 1, 2, 3]]])
     )
     np.testing.assert_allclose(batches[0]["spacing"], np.tile([0.7, 0.8], (3, 1)))
+
+
+def test_patients_are_balanced_by_the_slices_that_are_used(collection):
+    options = SourceOptions(1, Sampling(patient_balance=1.0), liver_only=True)
+    livers = {name: np.zeros((len(collection.read(name)[0].hu), 8, 8), bool) for name in "ab"}
+    livers["a"][0] = True
+    livers["b"][:3] = True
+    source = collection.source(["a", "b"], options, livers)
+    plan = np.concatenate([source.plan(epoch).ravel() for epoch in range(2)])
+    assert np.count_nonzero(plan == 0) == 4  # of 8 places; the other patient has the rest
 
 
 def test_given_livers_decide_which_slices_are_used_and_what_is_tumour(collection):

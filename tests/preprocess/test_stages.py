@@ -54,11 +54,13 @@ def test_a_given_liver_replaces_the_labelled_one(batch):
     np.testing.assert_allclose(grid.view.center, 50.0)
 
 
-def test_a_relative_window_does_not_see_the_contrast_phase(batch):
+@pytest.mark.parametrize("quantile", [0.0, 0.75])
+def test_a_relative_window_does_not_see_the_contrast_phase(batch, quantile):
     tissue = np.where(batch["label"] > 0, 90 - 40 * (batch["label"] == 2), -1000)
     config = PreprocessConfig(
         size=64, window_low=-80.0, window_high=80.0, relative=True, roi_dilation=0
     )
+    config.relative_quantile = quantile
     preprocess = build_preprocess(config, Stage.TUMOR)
 
     def inputs(shift):
@@ -70,6 +72,24 @@ def test_a_relative_window_does_not_see_the_contrast_phase(batch):
     assert 0.4 < float(np.median(np.asarray(inputs(0))[np.asarray(inputs(0)) > 0])) < 0.7
 
 
+def test_a_relative_window_may_stay_with_the_parenchyma_where_tumour_abounds():
+    config = PreprocessConfig(size=32, window_low=-100.0, window_high=100.0, relative=True)
+    region = np.ones((2, 32, 32, 1), np.uint8)
+    image = np.full((2, 32, 32, 1), 100, np.int16)
+    image[:, :, :4] = -500  # gas, which does not count
+    image[1, :, 4:20] = 40  # 16 of 28 columns are tumour
+
+    def parenchyma():
+        inputs = build_preprocess(config, Stage.TUMOR).to_input(image, region)
+        return np.asarray(inputs)[:, 0, -1, 0]
+
+    np.testing.assert_allclose(parenchyma(), [0.5, 0.5 + 60 * 16 / 28 / 200], atol=1e-6)
+    config.relative_quantile = 0.75
+    np.testing.assert_allclose(parenchyma(), [0.5, 0.5], atol=1e-6)
+    region[:] = 0
+    assert not parenchyma().any()
+
+
 def test_the_grid_holds_whole_hu_next_to_the_resampled_ones(batch):
     for stage in Stage:
         grid = build_preprocess(PreprocessConfig(size=48), stage).to_grid(batch)
@@ -79,17 +99,13 @@ def test_the_grid_holds_whole_hu_next_to_the_resampled_ones(batch):
 
 
 @pytest.mark.parametrize("stage", list(Stage))
-def test_an_example_tells_tumour_by_the_label_however_little_the_grid_shows(batch, stage):
-    label = batch["label"].copy()
-    label[0][label[0] == 2] = 1
-    label[1][label[1] == 2] = 1
-    label[1, 30, 30] = 2
+def test_an_example_is_the_grid_with_what_is_sought_on_it(batch, stage):
     preprocess = build_preprocess(PreprocessConfig(size=8, roi_dilation=0), stage)
-    example = jax.jit(preprocess.to_example)(dict(batch, label=label))
+    example = jax.jit(preprocess.to_example)(batch)
     assert example.masks.dtype == np.uint8
     assert example.masks.shape == (2, 8, 8, 2)
     assert set(np.unique(example.masks)) <= {0, 1}
-    grid = preprocess.to_grid(dict(batch, label=label))
+    grid = preprocess.to_grid(batch)
     np.testing.assert_array_equal(example.masks[..., :1], grid.region)
     np.testing.assert_array_equal(example.image, grid.image)
 

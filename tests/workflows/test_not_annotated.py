@@ -16,6 +16,7 @@ from liverjax.datasets.volumes import phantom_volumes
 from liverjax.errors import ConfigError, SplitError
 from liverjax.inference.calibration import read_calibration
 from liverjax.volume import Segmentation
+from liverjax.workflows import train_cascade as train_cascade_module
 from liverjax.workflows.cross_validate import cross_validate, make_folds
 from liverjax.workflows.leakage import compare_protocols
 from liverjax.workflows.train import train
@@ -119,6 +120,25 @@ def test_nothing_is_said_of_their_tumours(whole):
     assert (challenge["cases"], challenge["undefined"]) == (2, 1)
     page = (workdir / "index.html").read_text()
     assert "tumours were not annotated in patient08" in page
+
+
+def test_the_tumour_network_may_be_trained_within_the_livers_of_the_reference(
+    collection, tmp_path, monkeypatch
+):
+    given = {}
+
+    def note(config, collection, run, livers=None):
+        given[run.name] = livers
+
+    monkeypatch.setattr(train_cascade_module, "train", note)
+    everybody = ("patient01", "patient02", "patient06")
+    config = dataclasses.replace(protocol(), patients=everybody, inner_folds=0)
+    train_cascade(config, collection, tmp_path)
+    assert given["liver"] is None
+    assert set(given) == {"liver", "tumor"}
+    assert set(given["tumor"]) == {"patient01", "patient02"}
+    for name, liver in given["tumor"].items():
+        np.testing.assert_array_equal(liver, collection.read(name)[1].liver)
 
 
 def test_a_cascade_for_use_is_trained_on_everybody(collection, tmp_path):

@@ -31,6 +31,10 @@ class LabelMap:
         if wrong or not self.liver or self.tumor == ():
             found = f"the value {wrong[0]}" if wrong else "no value"
             raise InputError(f"label map: expected values from 1 to {_LARGEST}, found {found}")
+        if not set(self.liver) - set(self.tumor or ()):
+            raise InputError(
+                f"label map: expected a value of liver that is no tumour, found {self}"
+            )
 
     def __str__(self) -> str:
         """As `parse_label_map` takes it, and alike for maps that mean the same."""

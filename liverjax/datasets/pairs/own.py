@@ -33,7 +33,9 @@ def by_patterns(folder: Path, images: str, labels: str) -> Found:
         InputError: a pattern without `*`, one that leaves the folder, or an image or label
             without its partner.
     """
-    shown, told = _matches(folder, images), _matches(folder, labels)
+    told = _matches(folder, labels)
+    taken = {path for _, path in told}  # as where *.nii.gz are images and *_seg.nii.gz labels
+    shown = [(key, path) for key, path in _matches(folder, images) if path not in taken]
     return match_partners(shown, told, folder) if shown else []
 
 
