@@ -72,8 +72,8 @@ def check_sources(
     if config.patience and validation is None:
         raise ConfigError("config.patience: expected 0 without validation patients")
     _check_source("batch_size", config.batch_size, "training", train.batch_size)
-    for name in Sampling._fields:
-        _check_source(name, getattr(config, name), "training", getattr(train.sampling, name))
+    for name, found in train.sampling._asdict().items():
+        _check_source(name, getattr(config, name), "training", found)
     _check_source("augment.copies", config.augment.copies, "training", train.copies)
     if validation is not None:  # its order is that of the slices
         _check_source("batch_size", config.batch_size, "validation", validation.batch_size)

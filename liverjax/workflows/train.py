@@ -90,7 +90,9 @@ def train(
         share=share_of_batches(),
     )
     training = usual._replace(
-        sampling=Sampling(*(getattr(config, name) for name in Sampling._fields)),
+        sampling=Sampling(
+            config.seed, config.tumor_share, config.liver_share, config.patient_balance
+        ),
         copies=config.augment.copies,
     )
     sides = (

@@ -73,7 +73,6 @@ def check_fold(
             f"expected at least inner_folds ({config.inner_folds}) patients to train on, found "
             f"{len(fold.train)}"
         )
-    _check_tumors(config, fold, held)
     for side in ("train", "validation"):
         members = getattr(fold, side)
         if members and not annotated(held, members):
@@ -81,11 +80,6 @@ def check_fold(
                 f"{side}: expected a patient whose tumours were annotated, found "
                 f"{', '.join(members)}"
             )
-
-
-def _check_tumors(
-    config: CrossValidationConfig, fold: Fold, held: Mapping[str, PatientSummary]
-) -> None:
     if config.tumor.tumor_share and not any(held[name].tumor_voxels for name in fold.train):
         raise SplitError(
             f"config.tumor.tumor_share: {config.tumor.tumor_share}, but none of "

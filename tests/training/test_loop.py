@@ -8,6 +8,7 @@ import pytest
 
 from liverjax.checkpoint import load_model
 from liverjax.choices import Feed, Stage
+from liverjax.config import PretrainConfig
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.order import Sampling
 from liverjax.errors import ConfigError, InputError, TrainingError
@@ -143,6 +144,12 @@ def test_a_source_made_for_another_configuration_is_refused(tmp_path, side, made
     with pytest.raises(ConfigError, match=message):
         fit(toy_config(), **sources, run=tmp_path / "run", manifest={})
     assert not (tmp_path / "run").exists()
+
+
+def test_epochs_on_a_smaller_input_are_not_passed_over(tmp_path):
+    config = toy_config(pretrain=PretrainConfig(epochs=1, size=16))
+    with pytest.raises(ConfigError, match=r"config\.pretrain\.epochs: 1, but there are no weights"):
+        fit(config, toy_source(), None, tmp_path / "run", {})
 
 
 def test_the_manifest_is_made_for_the_step_that_the_run_goes_on_from(finished, tmp_path):

@@ -171,6 +171,14 @@ def test_workdirs_of_other_plans_are_not_merged(parts, tmp_path):
         merge([other], tmp_path / "out")
 
 
+def test_plans_of_before_a_field_came_are_still_those(parts, tmp_path):
+    old = shutil.copytree(parts[1], tmp_path / "old")
+    plan = json.loads((old / PLAN).read_text())
+    del plan["config"]["liver"]["pretrain"]
+    (old / PLAN).write_text(json.dumps(plan))
+    merge([parts[0], old], tmp_path / "out")
+
+
 def test_a_workdir_belongs_to_one_plan(small_run, whole):
     config = quickstart_cross_validation.get_config()
     collection = open_prepared("ircadb", small_run[0] / "data")

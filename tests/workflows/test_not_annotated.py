@@ -167,11 +167,13 @@ def test_a_cascade_for_use_is_trained_on_everybody(collection, tmp_path):
 def test_whom_no_cascade_can_be_trained_on_is_told_before_training(collection, tmp_path):
     def refused(message, patients, held=collection):
         config = dataclasses.replace(protocol(), patients=patients)
+        config.tumor.tumor_share = 0.5
         with pytest.raises(SplitError, match=message):
             train_cascade(config, held, tmp_path)
         assert not (tmp_path / "liver").exists()
 
     refused("^train: expected a patient whose tumours were annotated", (*sorted(UNKNOWN),))
+    refused("config.tumor.tumor_share: 0.5, but none of", ("patient05", "patient06"))
     refused("expected at least inner_folds .* found 1", ("patient01",))
     twice = {"a": collection.read("patient01"), "b": collection.read("patient01")}
     refused("a of inner fold . and b of .* show the same", (), VolumeCollection("lits", twice))

@@ -43,5 +43,7 @@ def test_values_that_no_label_has_are_refused():
     for text, found in (("liver=0", "0"), ("liver=1,tumor=70000", "70000")):
         with pytest.raises(InputError, match=f"values from 1 to 32767, found the value {found}"):
             parse_label_map(text)
+    with pytest.raises(InputError, match=r"liver that is no tumour, found liver=1,tumor=1"):
+        parse_label_map("liver=1,tumor=1")
     with pytest.raises(InputError, match="found no value"):
         LabelMap(())

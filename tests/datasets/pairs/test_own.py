@@ -42,6 +42,16 @@ def test_patterns_that_match_in_no_folder_are_named(tmp_path):
         found(tmp_path / "none", images="*.nii", labels="*.nii")
 
 
+def test_labels_beside_their_images_are_no_images(tmp_path):
+    for name in ("P1", "P2"):
+        write_pair(tmp_path / f"{name}.nii.gz", tmp_path / f"{name}_seg.nii.gz", 3)
+    pairs = found(tmp_path, images="*.nii.gz", labels="*_seg.nii.gz")
+    assert {pair.image.name: pair.label.name for pair in pairs.values()} == {
+        "P1.nii.gz": "P1_seg.nii.gz",
+        "P2.nii.gz": "P2_seg.nii.gz",
+    }
+
+
 def test_dicom_files_and_segmentations_are_partners_by_their_names(tmp_path, series):
     images, labels = tmp_path / "two/images", tmp_path / "two/labels"
     images.mkdir(parents=True)
