@@ -227,7 +227,7 @@ def test_the_bundle_of_the_package_is_what_load_cascade_takes(
     with pytest.raises(ConfigError, match="weights: expected none beside"):
         load_cascade(liver, tumor, weights=shipped)
     monkeypatch.setattr(bundle, "SHIPPED", tmp_path)
-    with pytest.raises(CheckpointError, match="give the workdirs of two training runs"):
+    with pytest.raises(CheckpointError, match=r"expected a folder that experiments\.ship wrote"):
         load_cascade()
 
 
