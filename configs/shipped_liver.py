@@ -6,9 +6,9 @@ the input whole. Slice thickness is not varied, as the network sees single slice
 at 128x128; two epochs at 192x192 give the border its precision, at twice the arithmetic.
 """
 
+from liverjax.augment_config import AugmentConfig
 from liverjax.choices import Network, Stage
 from liverjax.config import (
-    AugmentConfig,
     DatasetConfig,
     ExperimentConfig,
     ModelConfig,

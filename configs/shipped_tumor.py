@@ -7,14 +7,9 @@ tumours against it only: brightness, contrast and gamma stand for that. More epo
 """
 
 from configs.shipped_liver import patients
+from liverjax.augment_config import AugmentConfig
 from liverjax.choices import Network, Stage
-from liverjax.config import (
-    AugmentConfig,
-    ExperimentConfig,
-    ModelConfig,
-    OptimizerConfig,
-    PreprocessConfig,
-)
+from liverjax.config import ExperimentConfig, ModelConfig, OptimizerConfig, PreprocessConfig
 
 
 def get_config() -> ExperimentConfig:

@@ -20,14 +20,9 @@ What the notebook does otherwise, and why it is not repeated:
 """
 
 from configs.liver_resunet import patients
+from liverjax.augment_config import AugmentConfig
 from liverjax.choices import Loss, Network, Recipe, ResizeFilter, Schedule, Stage
-from liverjax.config import (
-    AugmentConfig,
-    ExperimentConfig,
-    ModelConfig,
-    OptimizerConfig,
-    PreprocessConfig,
-)
+from liverjax.config import ExperimentConfig, ModelConfig, OptimizerConfig, PreprocessConfig
 
 
 def get_config() -> ExperimentConfig:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from liverjax.augment_config import TRANSFORMS, AugmentConfig
 from liverjax.choices import Protocol, Recipe, Stage
-from liverjax.config import AugmentConfig, ExperimentConfig, PreprocessConfig
+from liverjax.config import ExperimentConfig, PreprocessConfig
 from liverjax.config_json import from_dict, to_dict
 from liverjax.errors import ConfigError
 from liverjax.protocol import CrossValidationConfig
@@ -68,34 +69,13 @@ _MOST = {
     "augment.lesions": 8,
     "augment.parenchyma": 200.0,
 }
-# Transforms that have a probability `augment.<name>_probability`.
-_TRANSFORMS = (
-    "rotation",
-    "zoom",
-    "shear",
-    "shift",
-    "elastic",
-    "flip",
-    "flip_vertical",
-    "blur",
-    "low_resolution",
-    "gamma",
-    "brightness",
-    "contrast",
-    "noise",
-    "phase",
-    "slice_thickness",
-    "field_of_view",
-    "lesions",
-    "parenchyma",
-)
 _SHARES = (
     "tumor_share",
     "liver_share",
     "patient_balance",
     "augment.contrast",
     "augment.gamma_inverted",
-    *(f"augment.{name}_probability" for name in _TRANSFORMS),
+    *(f"augment.{name}_probability" for name in TRANSFORMS),
 )
 _THESIS_FIELDS = ("resize_filter",)
 _WINDOW_FIELDS = (
@@ -147,8 +127,7 @@ def validate(config: ExperimentConfig) -> None:
     parts = config.optimizer.accumulate
     whole = f"a divisor of batch_size ({config.batch_size})"
     _expect(config.batch_size % parts == 0, "optimizer.accumulate", whole, parts)
-    low, high = config.preprocess.window_low, config.preprocess.window_high
-    _expect(low < high, "preprocess.window_low", f"less than window_high ({high})", low)
+    _check_window(config.preprocess)
     for path in ("optimizer.learning_rate", "optimizer.epsilon", "pretrain.learning_rate"):
         _expect(_get(config, path) > 0, path, "more than 0", _get(config, path))
 
@@ -213,6 +192,15 @@ def _check_augment(augment: AugmentConfig, neighbors: int) -> None:
     )
 
 
+def _check_window(preprocess: PreprocessConfig) -> None:
+    """An order of the two ends, and nothing said of tissue that HU are not counted from."""
+    low, high = preprocess.window_low, preprocess.window_high
+    _expect(low < high, "preprocess.window_low", f"less than window_high ({high})", low)
+    quantile = preprocess.relative_quantile
+    wanted = "0, as preprocess.relative is False"
+    _expect(preprocess.relative or not quantile, "preprocess.relative_quantile", wanted, quantile)
+
+
 def _check_shares(config: ExperimentConfig) -> None:
     """Batches are balanced for one thing at most, and for liver where slices without are seen."""
     for name in ("tumor_share", "liver_share", "patient_balance"):
@@ -235,7 +223,7 @@ def _check_recipe(config: ExperimentConfig) -> None:
         )
         _expect(found == unused, f"preprocess.{name}", wanted, found)
     if thesis:
-        for name in _TRANSFORMS:
+        for name in TRANSFORMS:
             strength = getattr(config.augment, name)
             on = bool(strength) and getattr(config.augment, f"{name}_probability") > 0
             # Its slices are no longer HU when the random transforms come.

@@ -61,6 +61,7 @@ def test_differences_name_the_changed_fields_only():
         ("model.features", (8,)),
         ("preprocess.size", 100),
         ("preprocess.window_low", 400.0),
+        ("preprocess.relative_quantile", 0.75),
         ("preprocess.resize_filter", ResizeFilter.NEAREST),
         ("optimizer.learning_rate", 0.0),
         ("optimizer.epsilon", 0.0),

@@ -20,6 +20,7 @@ LAYERS = (
     "components",
     "trees",
     "choices",
+    "augment_config",
     "config",
     "protocol",
     "config_json",

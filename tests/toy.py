@@ -2,14 +2,9 @@
 
 import numpy as np
 
+from liverjax.augment_config import AugmentConfig
 from liverjax.choices import Network, Stage
-from liverjax.config import (
-    AugmentConfig,
-    ExperimentConfig,
-    ModelConfig,
-    OptimizerConfig,
-    PreprocessConfig,
-)
+from liverjax.config import ExperimentConfig, ModelConfig, OptimizerConfig, PreprocessConfig
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.order import Sampling
 

@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from liverjax.augment_config import AugmentConfig
 from liverjax.benchmark.comparison import OURS, Comparison
 from liverjax.benchmark.settings import Settings
 from liverjax.benchmark.timing import Contender, interleave
 from liverjax.benchmark.workload import Scan, load_scan
 from liverjax.choices import Stage
-from liverjax.config import AugmentConfig, PreprocessConfig
+from liverjax.config import PreprocessConfig
 from liverjax.errors import BenchmarkError
 from liverjax.preprocess.grid import Example
 from liverjax.preprocess.stages import build_preprocess

@@ -15,11 +15,12 @@ from monai.transforms import (
     ScaleIntensityRanged,
 )
 
+from liverjax.augment_config import AugmentConfig
 from liverjax.benchmark.machine import cores
 from liverjax.benchmark.settings import Settings
 from liverjax.benchmark.torch_runtime import synchronize, torch_device
 from liverjax.benchmark.workload import Scan
-from liverjax.config import AugmentConfig, PreprocessConfig
+from liverjax.config import PreprocessConfig
 
 _KEYS = ("image", "mask")
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from configs import quickstart_cross_validation
+from liverjax.augment_config import AugmentConfig
 from liverjax.choices import Protocol, Stage
-from liverjax.config import AugmentConfig, DatasetConfig
+from liverjax.config import DatasetConfig
 from liverjax.datasets.collection import VolumeCollection
 from liverjax.datasets.phantom.patient import PhantomSpec
 from liverjax.datasets.volumes import phantom_volumes

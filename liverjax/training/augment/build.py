@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from liverjax.augment_config import AugmentConfig
 from liverjax.choices import Stage
-from liverjax.config import AugmentConfig
 from liverjax.training.augment.field import cut, cuts
 from liverjax.training.augment.geometric import Move, draw_move, moves, source_positions
 from liverjax.training.augment.intensity import alter, alters

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from liverjax.config import AugmentConfig
+from liverjax.augment_config import AugmentConfig
 from liverjax.preprocess.window import AIR_HU
 from liverjax.training.augment.draws import is_on, uniform, up_to
 

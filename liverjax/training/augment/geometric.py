@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from liverjax.config import AugmentConfig
+from liverjax.augment_config import AugmentConfig
 from liverjax.training.augment.draws import is_on, symmetric, uniform, up_to
 from liverjax.training.augment.spline import control_points, spline_basis
 

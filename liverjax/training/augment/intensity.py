@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from liverjax.config import AugmentConfig
+from liverjax.augment_config import AugmentConfig
 from liverjax.training.augment.draws import is_on, symmetric, uniform, up_to
 from liverjax.training.augment.resolution import blur, coarsen
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from liverjax.config import AugmentConfig
+from liverjax.augment_config import AugmentConfig
 from liverjax.preprocess.window import TISSUE_HU
 from liverjax.training.augment.draws import is_on, uniform
 from liverjax.training.augment.spline import smooth_field

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from liverjax.config import AugmentConfig
+from liverjax.augment_config import AugmentConfig
 from liverjax.training.augment.draws import is_on, symmetric, uniform
 from liverjax.training.augment.resolution import blur
 from liverjax.training.augment.spline import smooth_field

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from liverjax.config import AugmentConfig
+from liverjax.augment_config import AugmentConfig
 from liverjax.training.augment.draws import is_on, symmetric, uniform
 
 # Where the curve bends, in HU. Between them lie fat; fluid and blood without contrast medium;

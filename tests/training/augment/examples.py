@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from liverjax.augment_config import AugmentConfig
 from liverjax.choices import Stage
-from liverjax.config import AugmentConfig
 from liverjax.training.augment.build import build_augment
 
 SIDE = 32

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from liverjax.augment_config import AugmentConfig
 from liverjax.choices import Stage
-from liverjax.config import AugmentConfig
 from liverjax.training.augment.build import build_augment
 from tests.training.augment.examples import (
     GEOMETRIC,
