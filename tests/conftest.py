@@ -42,6 +42,13 @@ def compilation_cache(tmp_path_factory):
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_compilation():
+    """Programs that run for moments are compiled with the least effort, in commands as well."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """The folder of real CT volumes beside the checkout; skips where there is none."""

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from liverjax.augment_config import AugmentConfig
+from liverjax.augment_config import TRANSFORMS, AugmentConfig
 from liverjax.choices import Network, Stage
 from liverjax.config import ExperimentConfig, ModelConfig, OptimizerConfig, PreprocessConfig
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.order import Sampling
 
+# Of the transforms that are on by default, none: they take long to compile.
+NOT_AUGMENTED = {name: 0.0 for name in TRANSFORMS if getattr(AugmentConfig(), name)}
 SIDE = 32
 SLICES = 16
 BATCH = 4

@@ -93,3 +93,5 @@ def _check(chosen: Postprocess) -> None:
         raise ConfigError("min_voxels, min_ml: expected at least 0, and finite")
     if not 0 <= chosen.min_liver_ml < float("inf"):
         raise ConfigError("min_liver_ml: expected at least 0, and finite")
+    if not 0 <= chosen.min_certain <= 1:
+        raise ConfigError(f"min_certain: expected at least 0 and at most 1: {chosen.min_certain}")

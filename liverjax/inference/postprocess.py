@@ -16,6 +16,8 @@ from liverjax.errors import InputError
 
 SMALLEST_LIVER_SHARE = 0.001
 """Share of a CT's voxels that a liver fills at least, where the voxel size is not known."""
+CERTAIN = 0.99
+"""Probability from which on a network is said to be certain of a voxel."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Postprocess:
     min_ml: float = 0.0
     flips: bool = False
     min_liver_ml: float = 20.0
+    min_certain: float = 0.05
 
     def smallest(self, voxel_ml: float | None) -> int:
         """Voxels that a piece must have at least, for voxels of this volume (None: unknown)."""
@@ -66,19 +69,22 @@ def find_liver(
 ) -> np.ndarray:
     """Liver mask, cleaned as the recipe that its network was trained by has it.
 
-    It is empty where what is found is too small for a liver. The thesis cleans nothing: every
-    voxel of at least one half is liver.
+    It is empty where what is found is too small for a liver, or too uncertain. The thesis cleans
+    nothing: every voxel of at least one half is liver.
 
     Args:
         recipe: of the network.
         probability: [D, H, W] of the whole CT.
-        chosen: threshold and smallest liver.
+        chosen: threshold, smallest and least certain liver.
         voxel_ml: volume of a voxel, None where not known.
     """
     if recipe is Recipe.THESIS:
         return probability >= 0.5
     found = liver_from_probability(probability, chosen.threshold)
-    if np.count_nonzero(found) < chosen.smallest_liver(found.size, voxel_ml):
+    voxels = np.count_nonzero(found)
+    certain = np.count_nonzero(probability[found] >= CERTAIN)
+    small = voxels < chosen.smallest_liver(found.size, voxel_ml)
+    if small or certain < chosen.min_certain * voxels:
         return np.zeros(found.shape, dtype=bool)
     return found
 

@@ -34,7 +34,8 @@ _VIEWS = (
 _STAGES = {"liver": "liver network", "tumor": "tumour network"}
 _NETWORK_ROWS = (
     *("checkpoint", "weights", "step", "trained at commit", "recipe"),
-    *("threshold", "mirrored slices", "smallest liver", "smallest tumour", "chosen on"),
+    *("threshold", "mirrored slices", "smallest liver", "least certain liver"),
+    *("smallest tumour", "chosen on"),
 )
 
 
@@ -210,11 +211,12 @@ def _network(stage: str, network: Mapping[str, Any]) -> tuple[str, ...]:
         f"{post['threshold']:g}",
         "yes" if post["flips"] else "no",
         f"{post['min_liver_ml']:g} mL" if stage == "liver" else UNDEFINED,
+        f"{post['min_certain']:.0%} of it" if stage == "liver" else UNDEFINED,
         f"{post['min_voxels']} voxels, {post['min_ml']:g} mL" if stage == "tumor" else UNDEFINED,
         ", ".join(network["chosen_on"]) or "nobody (defaults)",
     )
     if network["recipe"] == Recipe.THESIS.value:
-        settings = ("fixed", "no", UNDEFINED, UNDEFINED, UNDEFINED)
+        settings = ("fixed", "no", UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED)
     return (
         network["checkpoint"],
         "of a training run" if weights is None else f"version {weights['version']}",

@@ -10,7 +10,7 @@ from nibabel import orientations
 from liverjax.reporting.measurements import Measurements, measure, to_json
 from liverjax.volume import Segmentation, Volume
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 NOTICE = "Research use only; not a medical device."
 NO_LIVER = (
     "No liver was found in this CT. Does it show the upper abdomen, and are its values Hounsfield "

@@ -10,9 +10,10 @@ from liverjax.inference.load import LoadedNetwork
 from liverjax.io.atomic import make_folder, staging
 from liverjax.reporting.curves import save_curves
 from liverjax.reporting.panels import save_panels
-from liverjax.training.log import read_metrics
+from liverjax.wording import counted
 from liverjax.workflows.evaluate import Case, evaluate
 from liverjax.workflows.report import PANELS, Evaluation, write_report
+from liverjax.workflows.train import read_epochs
 
 _LOGGER = logging.getLogger(__name__)
 _STRUCTURES = {Stage.LIVER: "liver", Stage.TUMOR: "tumour"}
@@ -62,9 +63,11 @@ def evaluate_and_draw(
 
 
 def _draw_training(folder: Path, run: Path | None, stage: Stage) -> None:
-    name = f"training_{stage.value}.png"
-    records = [] if run is None else read_metrics(run)
+    name, title = f"training_{stage.value}.png", f"{_STRUCTURES[stage]} network"
+    records, smaller = ([], 0) if run is None else read_epochs(run)
     if not records:
         _LOGGER.info("%s: holds no metrics of a training, so there is no %s", run, name)
         return
-    save_curves(folder / name, records, f"{_STRUCTURES[stage]} network")
+    if smaller:
+        title += f"\nthe first {counted(smaller, 'epoch')} on a smaller input"
+    save_curves(folder / name, records, title)

@@ -4,6 +4,9 @@ import dataclasses
 import logging
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from liverjax.checkpoint import FOLDER
 from liverjax.choices import Stage
@@ -16,6 +19,7 @@ from liverjax.datasets.slices import check_annotated
 from liverjax.datasets.splits import check_disjoint
 from liverjax.errors import ConfigError, SplitError
 from liverjax.training.devices import as_in_first_process, check_same_everywhere, share_of_batches
+from liverjax.training.log import read_metrics
 from liverjax.training.loop import fit
 from liverjax.validation import validate
 from liverjax.workflows.leaks import check_training_side
@@ -77,29 +81,14 @@ def train(
     subject = Subject.of(config, collection.fingerprint, livers)
     check_same_everywhere({"dataset": collection.fingerprint, "livers": subject.livers})
 
-    initial = _pretrain(config, collection, run, livers) if config.pretrain.epochs else None
-
-    def source(patients: tuple[str, ...], options: SourceOptions) -> PlannedSource:
-        return collection.source(patients, options, livers)
-
-    usual = SourceOptions(
-        config.batch_size,
-        # The second stage has as a rule no use for slices without liver.
-        liver_only=config.stage is Stage.TUMOR and not config.all_slices,
-        neighbors=config.preprocess.neighbors,
-        share=share_of_batches(),
-    )
-    training = usual._replace(
-        sampling=Sampling(
-            config.seed, config.tumor_share, config.liver_share, config.patient_balance
-        ),
-        copies=config.augment.copies,
-    )
-    sides = (
-        source(dataset.train, training),
-        source(dataset.validation, usual) if dataset.validation else None,
-    )
-    fit(config, *sides, run, partial(begin_run, run, subject, seen), initial)
+    material = _Material(collection, livers, seen, subject)
+    initial = None
+    if config.pretrain.epochs:
+        initial = run / PRETRAINED
+        # A run that has come to a checkpoint needs them no more: then they may be gone.
+        if not as_in_first_process(any((run / FOLDER).glob("*"))):
+            _train_phase(pretraining(config), material, initial)
+    _train_phase(config, material, run, initial)
 
 
 def pretraining(config: ExperimentConfig) -> ExperimentConfig:
@@ -117,21 +106,54 @@ def pretraining(config: ExperimentConfig) -> ExperimentConfig:
     )
 
 
-def _pretrain(
-    config: ExperimentConfig, collection: Collection, run: Path, livers: Livers | None
-) -> Path:
-    """Trains the first phase of a run, and gives its workdir.
+def read_epochs(run: Path) -> tuple[list[dict[str, float]], int]:
+    """All epochs of a run, and how many of them, the first, were on a smaller input.
 
-    A run that has come to a checkpoint needs it no more: then it may be gone.
+    Args:
+        run: workdir that `train` has made; the records are as `training.log.read_metrics` gives
+            them, their epochs counted through.
     """
-    folder = run / PRETRAINED
-    past = any((run / FOLDER).glob("*"))
-    if not as_in_first_process(past):
-        _tell_phase(config.stage, config.pretrain.epochs, config.pretrain.size)
-        train(pretraining(config), collection, folder, livers)
-    _tell_phase(config.stage, config.epochs, config.preprocess.size)
-    return folder
+    smaller, records = read_metrics(run / PRETRAINED), read_metrics(run)
+    after = [record | {"epoch": record["epoch"] + len(smaller)} for record in records]
+    return (smaller + after if after else []), len(smaller)
 
 
-def _tell_phase(stage: Stage, epochs: int, size: int) -> None:
-    _LOGGER.info("%s: %d epochs at %dx%d", stage.value, epochs, size, size)
+class _Material(NamedTuple):
+    """What all epochs of a run are trained on, whatever the size of their input."""
+
+    collection: Collection
+    livers: Livers | None
+    seen: dict[str, np.ndarray]
+    subject: Subject
+
+
+def _train_phase(
+    config: ExperimentConfig, material: _Material, run: Path, initial: Path | None = None
+) -> None:
+    """Trains the epochs of one input size; the first from scratch, the others from `initial`."""
+    size = config.preprocess.size
+    _LOGGER.info("%s: %d epochs at %dx%d", config.stage.value, config.epochs, size, size)
+
+    def source(patients: tuple[str, ...], options: SourceOptions) -> PlannedSource:
+        return material.collection.source(patients, options, material.livers)
+
+    usual = SourceOptions(
+        config.batch_size,
+        # The second stage has as a rule no use for slices without liver.
+        liver_only=config.stage is Stage.TUMOR and not config.all_slices,
+        neighbors=config.preprocess.neighbors,
+        share=share_of_batches(),
+    )
+    training = usual._replace(
+        sampling=Sampling(
+            config.seed, config.tumor_share, config.liver_share, config.patient_balance
+        ),
+        copies=config.augment.copies,
+    )
+    validation = config.dataset.validation
+    sides = (
+        source(config.dataset.train, training),
+        source(validation, usual) if validation else None,
+    )
+    subject = material.subject._replace(config=config)
+    fit(config, *sides, run, partial(begin_run, run, subject, material.seen), initial)

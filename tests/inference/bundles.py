@@ -18,7 +18,7 @@ from tests.toy import toy_config
 
 PATIENTS = {"train": ("volume-1", "img0027"), "validation": ("volume-2",), "test": ()}
 CHOSEN = {
-    Stage.LIVER: Postprocess(threshold=0.4, flips=True, min_liver_ml=15.0),
+    Stage.LIVER: Postprocess(threshold=0.4, flips=True, min_liver_ml=15.0, min_certain=0.1),
     Stage.TUMOR: Postprocess(threshold=0.6, min_ml=0.05),
 }
 SECRET = "/home/somebody/runs"

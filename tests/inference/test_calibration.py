@@ -43,6 +43,7 @@ def test_what_was_chosen_for_another_checkpoint_is_not_used_and_the_log_says_so(
         {"min_voxels": -1},
         {"min_liver_ml": -1.0},
         {"min_liver_ml": float("nan")},
+        {"min_certain": 1.5},
         {"unknown": 1},
     ],
 )
@@ -92,7 +93,7 @@ def test_the_smallest_tumour_is_that_of_both_limits(chosen, voxel_ml, expected):
 )
 def test_what_is_too_small_for_a_liver_is_none(min_liver_ml, voxel_ml, found):
     probability = np.zeros((1, 1, 16_001))
-    probability[..., 8:24] = 0.9
+    probability[..., 8:24] = 0.999
     chosen = Postprocess(min_liver_ml=min_liver_ml)
     liver = find_liver(Recipe.WINDOW, probability, chosen, voxel_ml)
     assert np.count_nonzero(liver) == (16 if found else 0)
@@ -100,12 +101,26 @@ def test_what_is_too_small_for_a_liver_is_none(min_liver_ml, voxel_ml, found):
     assert find_liver(Recipe.THESIS, probability, chosen, voxel_ml).any()
 
 
+@pytest.mark.parametrize(
+    ("certain", "min_certain", "found"),
+    [(0, 0.05, False), (0, 0.0, True), (4, 0.05, False), (5, 0.05, True), (5, 0.06, False)],
+)
+def test_what_the_network_is_not_certain_of_is_no_liver(certain, min_certain, found):
+    probability = np.zeros((1, 1, 1000))
+    probability[..., :100] = 0.98
+    probability[..., 40 : 40 + certain] = 0.99
+    probability[..., 500:550] = 0.999  # a smaller piece, of which no question is
+    chosen = Postprocess(min_certain=min_certain)
+    liver = find_liver(Recipe.WINDOW, probability, chosen, 1.0)
+    assert np.count_nonzero(liver) == (100 if found else 0)
+
+
 def test_masks_follow_what_was_chosen():
     probability = np.zeros((1, 8, 8))
     probability[0, :4, :4] = 0.4
     probability[0, 6:, 6:] = 0.4
     everywhere = np.ones(probability.shape, bool)
-    low = Postprocess(threshold=0.3, min_voxels=0)
+    low = Postprocess(threshold=0.3, min_voxels=0, min_certain=0.0)
     assert np.count_nonzero(find_liver(Recipe.WINDOW, probability, low, None)) == 16
     assert not find_liver(Recipe.WINDOW, probability, Postprocess(), None).any()
     found = [

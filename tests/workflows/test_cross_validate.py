@@ -18,6 +18,7 @@ from liverjax.inference.load import load_network
 from liverjax.workflows.cross_validate import PLAN, cross_validate, make_folds, merge
 from liverjax.workflows.prepared import open_prepared
 from tests.conftest import ROOT
+from tests.toy import NOT_AUGMENTED
 
 EVERYBODY = ("patient01", "patient02", "patient03", "patient04", "patient05")
 FOLDS = 3
@@ -36,6 +37,7 @@ FIELDS = (
             "preprocess.size=32",
             "model.features=(4, 8)",
             "model.momentum=0.5",
+            *(f"augment.{name}={strength}" for name, strength in NOT_AUGMENTED.items()),
         )
     ),
 )

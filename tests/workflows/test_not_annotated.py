@@ -22,15 +22,8 @@ from liverjax.workflows.cross_validate import cross_validate, make_folds
 from liverjax.workflows.leakage import compare_protocols
 from liverjax.workflows.train import train
 from liverjax.workflows.train_cascade import train_cascade
+from tests.toy import NOT_AUGMENTED
 
-# Random transforms take long to compile.
-NOTHING = dataclasses.replace(
-    AugmentConfig(),
-    **dict.fromkeys(("rotation", "zoom", "shear", "shift", "elastic", "blur", "gamma"), 0.0),
-    **dict.fromkeys(("low_resolution", "brightness", "contrast", "noise"), 0.0),
-    flip=False,
-    flip_vertical=False,
-)
 UNKNOWN = {"patient06", "patient07", "patient08"}
 
 
@@ -56,7 +49,7 @@ def protocol():
             batch_size=8,
             all_slices=True,
             dataset=DatasetConfig("lits"),
-            augment=NOTHING,
+            augment=AugmentConfig(**NOT_AUGMENTED),
             preprocess=dataclasses.replace(stage.preprocess, size=32),
             model=dataclasses.replace(stage.model, features=(4, 8)),
         )

@@ -17,7 +17,7 @@ from liverjax.training.log import read_metrics
 from liverjax.training.loop import fit
 from liverjax.workflows.build_dataset import build_dataset
 from liverjax.workflows.manifest import Subject, begin_run, check_ancestor
-from liverjax.workflows.train import train_prepared
+from liverjax.workflows.train import read_epochs, train_prepared
 from tests.datasets.tiny_archive import write_patient
 from tests.small_run import PATIENTS, small_config
 from tests.toy import toy_config, toy_source
@@ -171,6 +171,9 @@ def test_a_run_starts_from_the_weights_of_its_epochs_on_a_smaller_input(small_ru
     run, first = tmp_path / "run", tmp_path / "run" / "pretrained"
     train_prepared(config, workdir / "data", run)
     assert [len(read_metrics(each)) for each in (first, run)] == [2, 1]
+    records, smaller = read_epochs(run)
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    assert smaller == 2
     sizes = [load_model(each).config["preprocess"]["size"] for each in (first, run)]
     assert sizes == [32, config.preprocess.size]
     assert not json.loads((first / "manifest.json").read_text())["patients"]["validation"]
