@@ -18,6 +18,8 @@ SMALLEST_LIVER_SHARE = 0.001
 """Share of a CT's voxels that a liver fills at least, where the voxel size is not known."""
 CERTAIN = 0.99
 """Probability from which on a network is said to be certain of a voxel."""
+SMALL = 10
+"""Times the smallest liver; what is larger is one, however uncertain."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Postprocess:
             chest or a pelvis shows specks that resemble one. Where the voxel size is not known,
             what is smaller than `SMALLEST_LIVER_SHARE` of the CT is none; 0 takes whatever there
             is. The default is far below any liver, and below the dome of one at a chest's end.
+        min_certain: at the liver stage, what is less than `SMALL` times as large as that is a
+            liver only if the network is certain (`CERTAIN`) of this share of its voxels at least.
+            Networks are certain of 0.6 and more of a dome at a chest's end, and of 0.2 and less
+            of what resembles a liver in a pelvis; so they are of the lowest slices of one, where
+            a CT shows no others. 0 asks for no certainty.
         flips: whether slices are also seen mirrored left-right, and the two answers averaged,
             which takes twice the time.
     """
@@ -42,7 +49,7 @@ class Postprocess:
     min_ml: float = 0.0
     flips: bool = False
     min_liver_ml: float = 20.0
-    min_certain: float = 0.05
+    min_certain: float = 0.25
 
     def smallest(self, voxel_ml: float | None) -> int:
         """Voxels that a piece must have at least, for voxels of this volume (None: unknown)."""
@@ -81,10 +88,11 @@ def find_liver(
     if recipe is Recipe.THESIS:
         return probability >= 0.5
     found = liver_from_probability(probability, chosen.threshold)
-    voxels = np.count_nonzero(found)
+    voxels, smallest = np.count_nonzero(found), chosen.smallest_liver(found.size, voxel_ml)
+    if voxels >= SMALL * smallest:
+        return found
     certain = np.count_nonzero(probability[found] >= CERTAIN)
-    small = voxels < chosen.smallest_liver(found.size, voxel_ml)
-    if small or certain < chosen.min_certain * voxels:
+    if voxels < smallest or certain < chosen.min_certain * voxels:
         return np.zeros(found.shape, dtype=bool)
     return found
 

@@ -34,7 +34,7 @@ _VIEWS = (
 _STAGES = {"liver": "liver network", "tumor": "tumour network"}
 _NETWORK_ROWS = (
     *("checkpoint", "weights", "step", "trained at commit", "recipe"),
-    *("threshold", "mirrored slices", "smallest liver", "least certain liver"),
+    *("threshold", "mirrored slices", "smallest liver", "least certain small liver"),
     *("smallest tumour", "chosen on"),
 )
 

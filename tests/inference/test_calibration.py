@@ -105,7 +105,7 @@ def test_what_is_too_small_for_a_liver_is_none(min_liver_ml, voxel_ml, found):
     ("certain", "min_certain", "found"),
     [(0, 0.05, False), (0, 0.0, True), (4, 0.05, False), (5, 0.05, True), (5, 0.06, False)],
 )
-def test_what_the_network_is_not_certain_of_is_no_liver(certain, min_certain, found):
+def test_a_small_liver_that_the_network_is_not_certain_of_is_none(certain, min_certain, found):
     probability = np.zeros((1, 1, 1000))
     probability[..., :100] = 0.98
     probability[..., 40 : 40 + certain] = 0.99
@@ -113,6 +113,8 @@ def test_what_the_network_is_not_certain_of_is_no_liver(certain, min_certain, fo
     chosen = Postprocess(min_certain=min_certain)
     liver = find_liver(Recipe.WINDOW, probability, chosen, 1.0)
     assert np.count_nonzero(liver) == (100 if found else 0)
+    # Of ten times the smallest liver it is one, whatever the network thinks of it.
+    assert np.count_nonzero(find_liver(Recipe.WINDOW, probability, chosen, 2.0)) == 100
 
 
 def test_masks_follow_what_was_chosen():
@@ -120,7 +122,7 @@ def test_masks_follow_what_was_chosen():
     probability[0, :4, :4] = 0.4
     probability[0, 6:, 6:] = 0.4
     everywhere = np.ones(probability.shape, bool)
-    low = Postprocess(threshold=0.3, min_voxels=0, min_certain=0.0)
+    low = Postprocess(threshold=0.3, min_voxels=0)
     assert np.count_nonzero(find_liver(Recipe.WINDOW, probability, low, None)) == 16
     assert not find_liver(Recipe.WINDOW, probability, Postprocess(), None).any()
     found = [

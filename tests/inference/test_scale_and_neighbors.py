@@ -76,8 +76,8 @@ def cascade(pixel_mm):
     settings = {"size": 96, "neighbors": 1, "pixel_mm": pixel_mm}
     liver = network(Stage.LIVER, Channel(1, low=0.2), **settings)
     return compose(
-        # What is bright here is smaller than any liver, and less certain.
-        liver._replace(postprocess=Postprocess(min_liver_ml=0.0, min_certain=0.0)),
+        # What is bright here is smaller than any liver.
+        liver._replace(postprocess=Postprocess(min_liver_ml=0.0)),
         network(Stage.TUMOR, Channel(1, low=0.2, high=0.65), **settings, roi_dilation=0),
     )
 

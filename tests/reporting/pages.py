@@ -17,7 +17,7 @@ NETWORK = {
     "commit": None,
     "recipe": "resized",
     "postprocess": {"threshold": 0.5, "min_voxels": 10, "min_ml": 0.0, "flips": False}
-    | {"min_liver_ml": 20.0, "min_certain": 0.05},
+    | {"min_liver_ml": 20.0, "min_certain": 0.25},
     "chosen_on": [],
     "trained_on": {"dataset": "ircadb", "train": ["patient01"], "validation": []},
     "weights": None,
