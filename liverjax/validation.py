@@ -193,7 +193,7 @@ def _check_augment(augment: AugmentConfig, neighbors: int) -> None:
 
 
 def _check_window(preprocess: PreprocessConfig) -> None:
-    """An order of the two ends, and nothing said of tissue that HU are not counted from."""
+    """Refuses a window whose ends are swapped, and a quantile that HU are not counted from."""
     low, high = preprocess.window_low, preprocess.window_high
     _expect(low < high, "preprocess.window_low", f"less than window_high ({high})", low)
     quantile = preprocess.relative_quantile

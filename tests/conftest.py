@@ -44,7 +44,10 @@ def compilation_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_compilation():
-    """Programs that run for moments are compiled with the least effort, in commands as well."""
+    """Programs that run for moments are compiled with the least effort, in commands as well.
+
+    What is said of bits and of devices is said of programs as users run them: see `optimized`.
+    """
     jax.config.update("jax_disable_most_optimizations", True)
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
@@ -88,6 +91,12 @@ def shipped(untrained_runs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shipped")
     ship(untrained_runs, folder, "1.2")
     return folder
+
+
+def optimized(**more):
+    """Environment of a command that compiles as it does for users."""
+    usual = {k: v for k, v in os.environ.items() if k != "JAX_DISABLE_MOST_OPTIMIZATIONS"}
+    return usual | more
 
 
 def require_program(name):

@@ -8,7 +8,7 @@ from liverjax.config import ExperimentConfig, ModelConfig, OptimizerConfig, Prep
 from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.order import Sampling
 
-# Of the transforms that are on by default, none: they take long to compile.
+# Switches off the transforms that are on by default, which take long to compile.
 NOT_AUGMENTED = {name: 0.0 for name in TRANSFORMS if getattr(AugmentConfig(), name)}
 SIDE = 32
 SLICES = 16

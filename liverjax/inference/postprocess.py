@@ -18,8 +18,8 @@ SMALLEST_LIVER_SHARE = 0.001
 """Share of a CT's voxels that a liver fills at least, where the voxel size is not known."""
 CERTAIN = 0.99
 """Probability from which on a network is said to be certain of a voxel."""
-SMALL = 10
-"""Times the smallest liver; what is larger is one, however uncertain."""
+DOUBTED = 10
+"""Times the smallest liver, below which a liver must be certain."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +35,12 @@ class Postprocess:
             chest or a pelvis shows specks that resemble one. Where the voxel size is not known,
             what is smaller than `SMALLEST_LIVER_SHARE` of the CT is none; 0 takes whatever there
             is. The default is far below any liver, and below the dome of one at a chest's end.
-        min_certain: at the liver stage, what is less than `SMALL` times as large as that is a
+        min_certain: at the liver stage, what is less than `DOUBTED` times as large as that is a
             liver only if the network is certain (`CERTAIN`) of this share of its voxels at least.
-            Networks are certain of 0.6 and more of a dome at a chest's end, and of 0.2 and less
-            of what resembles a liver in a pelvis; so they are of the lowest slices of one, where
-            a CT shows no others. 0 asks for no certainty.
+            The networks that come with the package are certain of half and more of a dome at a
+            chest's end, and of a fifth at most of what resembles a liver in a pelvis. Of the
+            lowest slices of a liver, alone in a CT, they may be certain of nothing: such are
+            missed. 0 asks for no certainty, as where `min_liver_ml` is 0.
         flips: whether slices are also seen mirrored left-right, and the two answers averaged,
             which takes twice the time.
     """
@@ -89,7 +90,7 @@ def find_liver(
         return probability >= 0.5
     found = liver_from_probability(probability, chosen.threshold)
     voxels, smallest = np.count_nonzero(found), chosen.smallest_liver(found.size, voxel_ml)
-    if voxels >= SMALL * smallest:
+    if voxels >= DOUBTED * smallest:
         return found
     certain = np.count_nonzero(probability[found] >= CERTAIN)
     if voxels < smallest or certain < chosen.min_certain * voxels:

@@ -34,7 +34,7 @@ _VIEWS = (
 _STAGES = {"liver": "liver network", "tumor": "tumour network"}
 _NETWORK_ROWS = (
     *("checkpoint", "weights", "step", "trained at commit", "recipe"),
-    *("threshold", "mirrored slices", "smallest liver", "least certain small liver"),
+    *("threshold", "mirrored slices", "smallest liver", "certain part of a small liver"),
     *("smallest tumour", "chosen on"),
 )
 
@@ -211,7 +211,7 @@ def _network(stage: str, network: Mapping[str, Any]) -> tuple[str, ...]:
         f"{post['threshold']:g}",
         "yes" if post["flips"] else "no",
         f"{post['min_liver_ml']:g} mL" if stage == "liver" else UNDEFINED,
-        f"{post['min_certain']:.0%} of it" if stage == "liver" else UNDEFINED,
+        f"{post['min_certain']:.0%} at least" if stage == "liver" else UNDEFINED,
         f"{post['min_voxels']} voxels, {post['min_ml']:g} mL" if stage == "tumor" else UNDEFINED,
         ", ".join(network["chosen_on"]) or "nobody (defaults)",
     )

@@ -13,8 +13,8 @@ from liverjax.volume import Segmentation, Volume
 SCHEMA_VERSION = 3
 NOTICE = "Research use only; not a medical device."
 NO_LIVER = (
-    "No liver was found in this CT. Does it show the upper abdomen, and are its values Hounsfield "
-    "units?"
+    "No liver was found in this CT, or too little to be sure of it. Does it show the upper "
+    "abdomen, and are its values Hounsfield units?"
 )
 UNKNOWN_SPACING = (
     "The voxel size of this CT is not known, so there are no figures in mm or mL and no positions "

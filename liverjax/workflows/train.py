@@ -87,7 +87,9 @@ def train(
         initial = run / PRETRAINED
         # A run that has come to a checkpoint needs them no more: then they may be gone.
         if not as_in_first_process(any((run / FOLDER).glob("*"))):
-            _train_phase(pretraining(config), material, initial)
+            selected = dataset.validation
+            shown = {name: content for name, content in seen.items() if name not in selected}
+            _train_phase(pretraining(config), material._replace(seen=shown), initial)
     _train_phase(config, material, run, initial)
 
 
@@ -107,15 +109,20 @@ def pretraining(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def read_epochs(run: Path) -> tuple[list[dict[str, float]], int]:
-    """All epochs of a run, and how many of them, the first, were on a smaller input.
+    """All epochs of a run so far, and how many of them, the first, were on a smaller input.
+
+    The records are as `training.log.read_metrics` gives them, epochs and steps counted through.
 
     Args:
-        run: workdir that `train` has made; the records are as `training.log.read_metrics` gives
-            them, their epochs counted through.
+        run: workdir that `train` has made, or one without metrics, which has no epochs.
     """
-    smaller, records = read_metrics(run / PRETRAINED), read_metrics(run)
-    after = [record | {"epoch": record["epoch"] + len(smaller)} for record in records]
-    return (smaller + after if after else []), len(smaller)
+    smaller = read_metrics(run / PRETRAINED)
+    before = {name: smaller[-1][name] if smaller else 0 for name in ("epoch", "step")}
+    after = [
+        record | {name: record[name] + count for name, count in before.items()}
+        for record in read_metrics(run)
+    ]
+    return smaller + after, len(smaller)
 
 
 class _Material(NamedTuple):

@@ -44,6 +44,8 @@ def test_what_was_chosen_for_another_checkpoint_is_not_used_and_the_log_says_so(
         {"min_liver_ml": -1.0},
         {"min_liver_ml": float("nan")},
         {"min_certain": 1.5},
+        {"min_certain": -0.1},
+        {"min_certain": float("nan")},
         {"unknown": 1},
     ],
 )
@@ -109,12 +111,20 @@ def test_a_small_liver_that_the_network_is_not_certain_of_is_none(certain, min_c
     probability = np.zeros((1, 1, 1000))
     probability[..., :100] = 0.98
     probability[..., 40 : 40 + certain] = 0.99
-    probability[..., 500:550] = 0.999  # a smaller piece, of which no question is
+    probability[..., 500:550] = 0.999  # smaller: dropped, however certain
     chosen = Postprocess(min_certain=min_certain)
     liver = find_liver(Recipe.WINDOW, probability, chosen, 1.0)
     assert np.count_nonzero(liver) == (100 if found else 0)
-    # Of ten times the smallest liver it is one, whatever the network thinks of it.
+    # From ten times the smallest liver on, certainty is not asked for.
     assert np.count_nonzero(find_liver(Recipe.WINDOW, probability, chosen, 2.0)) == 100
+    # Without a voxel size, that is a hundredth of the voxels.
+    wide = np.zeros((1, 10, 1001))
+    wide[0, 0, :1000] = probability[0]
+    assert find_liver(Recipe.WINDOW, wide, chosen, None).any() == found
+    assert find_liver(Recipe.WINDOW, wide[..., :1000], chosen, None).any()
+    # Nor is it asked for where nothing is too small.
+    anything = Postprocess(min_certain=min_certain, min_liver_ml=0.0)
+    assert find_liver(Recipe.WINDOW, wide, anything, None).any()
 
 
 def test_masks_follow_what_was_chosen():

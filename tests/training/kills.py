@@ -16,7 +16,7 @@ from pathlib import Path
 
 from liverjax.choices import Feed
 from liverjax.training.log import read_metrics
-from tests.conftest import ROOT
+from tests.conftest import ROOT, optimized
 from tests.training.toy_run import POINTS
 
 FIELDS = ("optimizer.ema_decay=0.9", "tumor_share=0.5")
@@ -25,7 +25,12 @@ FIELDS = ("optimizer.ema_decay=0.9", "tumor_share=0.5")
 def start(workdir, fields):
     command = [sys.executable, "-m", "tests.training.toy_run", str(workdir), *fields]
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        env=optimized(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

@@ -1,5 +1,4 @@
 import dataclasses
-import os
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from liverjax.errors import ConfigError
 from liverjax.training import devices
 from liverjax.training.log import read_metrics
 from liverjax.training.program import build_program
-from tests.conftest import ROOT
+from tests.conftest import ROOT, optimized
 from tests.toy import toy_config, toy_slices
 
 # Group norm and no bias before it: nothing in this network but what its gradients decide, so that
@@ -36,7 +35,7 @@ def start(workdir, *fields, device_count=1):
 
 
 def python(*arguments, devices):
-    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    environment = optimized(XLA_FLAGS=f"--xla_force_host_platform_device_count={devices}")
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         cwd=ROOT,

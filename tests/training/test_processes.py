@@ -1,6 +1,5 @@
 """What holds where several processes train together."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ from liverjax.errors import ConfigError
 from liverjax.training import devices, loop
 from liverjax.training.metrics import Sums
 from liverjax.training.resume import Progress
-from tests.conftest import ROOT
+from tests.conftest import ROOT, optimized
 
 
 def free_address():
@@ -47,7 +46,7 @@ def test_joining_leaves_a_process_that_can_be_told_to_end():
 def test_a_request_to_one_process_stops_all_at_the_same_step(tmp_path):
     address, fields = free_address(), ("feed=stream", "epochs=200")
     module = [sys.executable, "-m", "tests.training.toy_run", str(tmp_path), *fields]
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}
+    environment = optimized(XLA_FLAGS="--xla_force_host_platform_device_count=1")
     pair = [
         subprocess.Popen(
             [*module, f"process={address},2,{index}"],

@@ -10,6 +10,7 @@ from configs import thesis_tumor
 from liverjax.checkpoint import load_model
 from liverjax.choices import Stage
 from liverjax.config import DatasetConfig, ModelConfig, OptimizerConfig, PretrainConfig
+from liverjax.datasets.content import load_contents
 from liverjax.errors import CheckpointError, ConfigError, InputError, SplitError
 from liverjax.inference.load import load_network
 from liverjax.io.lock import only_user
@@ -173,10 +174,16 @@ def test_a_run_starts_from_the_weights_of_its_epochs_on_a_smaller_input(small_ru
     assert [len(read_metrics(each)) for each in (first, run)] == [2, 1]
     records, smaller = read_epochs(run)
     assert [record["epoch"] for record in records] == [1, 2, 3]
+    steps = [record["step"] for record in records]
+    assert steps == [steps[0] * epoch for epoch in (1, 2, 3)]
     assert smaller == 2
+    assert read_epochs(first) == (read_metrics(first), 0)
     sizes = [load_model(each).config["preprocess"]["size"] for each in (first, run)]
     assert sizes == [32, config.preprocess.size]
+    # Nothing is selected in the first ones, so that they have not seen these patients.
     assert not json.loads((first / "manifest.json").read_text())["patients"]["validation"]
+    assert sorted(load_contents(first / "contents.npz")) == sorted(PATIENTS.train)
+    assert len(load_contents(run / "contents.npz")) == len((*PATIENTS.train, *PATIENTS.validation))
     for before, after in zip(weights(first), weights(run), strict=True):
         np.testing.assert_allclose(before, after, atol=1e-6)
     # Half done it goes on, and done it has no need of what came before.
