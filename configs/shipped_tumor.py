@@ -3,7 +3,8 @@
 Few of the livers that it is trained on hold tumours of a size that shows, so half of every batch
 shows one, and some are painted; and one patient has more slices of them than all others together,
 so patients are balanced in part. HU count from the liver's own level, so that phases move the
-tumours against it only: brightness, contrast and gamma stand for that. More epochs overfit.
+tumours against it only: brightness, contrast and gamma stand for that. More epochs overfit. The
+distance of the three slices is as it comes; varying it (`slice_thickness`) was not tried.
 """
 
 from configs.shipped_liver import patients
