@@ -59,6 +59,8 @@ def test_training_items_come_back_in_the_structure_given(tmp_path):
 def test_what_is_no_run_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoints folder"):
         load_model(tmp_path)
+    with pytest.raises(CheckpointError, match="nowhere: does not exist"):
+        load_model(tmp_path / "nowhere")
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(CheckpointError, match=r"expected checkpoint \(any\), found \[\]"):
         load_model(tmp_path)

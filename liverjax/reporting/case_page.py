@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from liverjax.choices import Recipe
 from liverjax.io.atomic import write_text
 from liverjax.labels import liver_mask
 from liverjax.reporting.drawing import LIVER_COLOR, TUMOR_COLOR
 from liverjax.reporting.html import table_row
-from liverjax.reporting.score_notes import short_digest
+from liverjax.reporting.provenance import made_by_table
 from liverjax.reporting.table import UNDEFINED, Table, number
 from liverjax.reporting.viewer_data import viewer_data
 from liverjax.volume import Segmentation, Volume, to_canonical
@@ -30,12 +29,6 @@ _VIEWS = (
     ("axial", "Axial", ("R", "L", "A", "P")),
     ("coronal", "Coronal", ("R", "L", "S", "I")),
     ("sagittal", "Sagittal", ("A", "P", "S", "I")),
-)
-_STAGES = {"liver": "liver network", "tumor": "tumour network"}
-_NETWORK_ROWS = (
-    *("checkpoint", "weights", "step", "trained at commit", "recipe"),
-    *("threshold", "mirrored slices", "smallest liver", "certain part of a small liver"),
-    *("smallest tumour", "chosen on"),
 )
 
 
@@ -138,7 +131,7 @@ def _tables(report: Mapping[str, Any]) -> list[str]:
         parts.append(_table(_lesions(report["tumors"]), centers))
     else:
         parts.append("<h2>Lesions</h2>\n<p>No tumour was found.</p>")
-    parts.append(_table(_networks(report["source"])))
+    parts.append(_table(made_by_table(report["source"])))
     if report["repairs"]:
         items = "\n".join(f"<li>{escape(text)}</li>" for text in report["repairs"])
         parts.append(f"<h2>Mended while reading the CT</h2>\n<ul>\n{items}\n</ul>")
@@ -187,44 +180,6 @@ def _lesions(tumors: Sequence[Mapping[str, Any]]) -> Table:
             )
         )
     return Table("Lesions", header, rows)
-
-
-def _networks(source: Mapping[str, Any]) -> Table:
-    """By what the segmentation was made: a column per network."""
-    code = source["liverjax"]
-    version = code["version"] or "(not installed)"
-    if code["commit"]:
-        version += f" at commit {short_digest(code['commit'])}"
-    stages = [name for name in _STAGES if name in source]
-    if not stages:
-        return Table("Made by", ("", "software"), [("liverjax", version)], prose=True)
-    columns = [_network(stage, source[stage]) for stage in stages]
-    rows = list(zip(_NETWORK_ROWS, *columns, strict=True))
-    rows.append(("liverjax", version, *[""] * (len(stages) - 1)))
-    return Table("Made by", ("", *(_STAGES[stage] for stage in stages)), rows, prose=True)
-
-
-def _network(stage: str, network: Mapping[str, Any]) -> tuple[str, ...]:
-    """What `_NETWORK_ROWS` name, of one network."""
-    post, weights = network["postprocess"], network["weights"]
-    settings = (
-        f"{post['threshold']:g}",
-        "yes" if post["flips"] else "no",
-        f"{post['min_liver_ml']:g} mL" if stage == "liver" else UNDEFINED,
-        f"{post['min_certain']:.0%} at least" if stage == "liver" else UNDEFINED,
-        f"{post['min_voxels']} voxels, {post['min_ml']:g} mL" if stage == "tumor" else UNDEFINED,
-        ", ".join(network["chosen_on"]) or "nobody (defaults)",
-    )
-    if network["recipe"] == Recipe.THESIS.value:
-        settings = ("fixed", "no", UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED)
-    return (
-        network["checkpoint"],
-        "of a training run" if weights is None else f"version {weights['version']}",
-        UNDEFINED if network["step"] is None else str(network["step"]),
-        short_digest(network["commit"]),
-        network["recipe"],
-        *settings,
-    )
 
 
 def _table(table: Table, centers: Sequence[Sequence[int]] | None = None) -> str:

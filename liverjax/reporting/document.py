@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from liverjax.evaluation.case import CaseScore
-from liverjax.reporting.score_notes import network_table, score_notes, seen_notice, source_notes
+from liverjax.reporting.provenance import network_table, source_notes
+from liverjax.reporting.score_notes import score_notes, seen_notice
 from liverjax.reporting.score_tables import score_tables
 from liverjax.reporting.table import Table
 from liverjax.wording import counted

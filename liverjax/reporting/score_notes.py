@@ -1,16 +1,13 @@
 """What a reader must know beside the tables of an evaluation, in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from liverjax.choices import Recipe
 from liverjax.evaluation.case import STRUCTURES, CaseScore
-from liverjax.reporting.table import UNDEFINED, Table, number
 from liverjax.wording import counted, listed
 
 _NOUNS = {"liver": "liver", "tumor": "tumours"}
 _FEW = 10  # cases; below, intervals by resampling are known to be too narrow
-_DIGEST = 12  # characters of a fingerprint or a commit that are shown
 
 
 def seen_notice(seen: Sequence[str]) -> str | None:
@@ -77,73 +74,3 @@ def score_notes(cases: Sequence[CaseScore], summary: dict[str, Any]) -> list[str
             f"they count as {pieces['merged']}, as in the LiTS challenge."
         )
     return notes
-
-
-def source_notes(sources: Sequence[Mapping[str, Any]]) -> list[str]:
-    """By which code and on which dataset scores were made.
-
-    Args:
-        sources: see `liverjax.workflows.sources.describe_source`.
-    """
-    lines = []
-    for source in sources:
-        code = source["liverjax"]
-        line = f"Scored by liverjax {code['version'] or '(not installed)'}"
-        if code["commit"]:
-            line += f" at commit {short_digest(code['commit'])}"
-        dataset = source.get("dataset")
-        if dataset:
-            line += (
-                f", on the dataset {dataset['name']} of fingerprint "
-                f"{short_digest(dataset['fingerprint'])}"
-            )
-        lines.append(f"{line}.")
-    return list(dict.fromkeys(lines))
-
-
-def network_table(sources: Sequence[Mapping[str, Any]]) -> Table | None:
-    """The networks that were judged, a row each; None where there are none.
-
-    Args:
-        sources: see `liverjax.workflows.sources.describe_source`.
-    """
-    rows = []
-    for source in sources:
-        for stage in (name for name in STRUCTURES if name in source):
-            network = source[stage]
-            rows.append(
-                (
-                    listed(source["cases"]),
-                    stage,
-                    short_digest(network["checkpoint"]),
-                    UNDEFINED if network["step"] is None else str(network["step"]),
-                    short_digest(network["commit"]),
-                    *_settings(stage, network),
-                )
-            )
-    header = (
-        *("cases", "network", "checkpoint", "step", "trained at commit", "threshold"),
-        *("smallest tumour", "mirrored slices", "chosen on"),
-    )
-    return Table("Networks", header, rows) if rows else None
-
-
-def _settings(stage: str, network: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Threshold, smallest tumour, mirrored slices, and on whom they were chosen."""
-    if network["recipe"] == Recipe.THESIS.value:
-        return "fixed", UNDEFINED, "no", UNDEFINED
-    post = network["postprocess"]
-    return (
-        number(post["threshold"], 2),
-        f"{post['min_voxels']} voxels, {post['min_ml']:g} mL" if stage == "tumor" else UNDEFINED,
-        "yes" if post["flips"] else "no",
-        ", ".join(network["chosen_on"]) or "nobody (defaults)",
-    )
-
-
-def short_digest(text: str | None) -> str:
-    """The beginning of a fingerprint or commit, which tells it from others; a dash for none."""
-    if text is None:
-        return UNDEFINED
-    digest, dash, rest = text.partition("-")
-    return digest[:_DIGEST] + dash + rest

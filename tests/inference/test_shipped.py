@@ -12,7 +12,7 @@ from liverjax.volume import Segmentation, Volume
 
 
 @pytest.fixture(scope="module")
-def cascade():
+def cascade(shared_data):  # where there is none, nothing is loaded
     """As users have it, which is compiled with all effort."""
     jax.config.update("jax_disable_most_optimizations", False)
     yield load_cascade()
