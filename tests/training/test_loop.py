@@ -13,8 +13,9 @@ from liverjax.datasets.in_memory import InMemorySource
 from liverjax.datasets.order import Sampling
 from liverjax.errors import ConfigError, InputError, TrainingError
 from liverjax.io.lock import only_user
+from liverjax.training.epochs import is_finished
 from liverjax.training.log import MetricLog, read_metrics
-from liverjax.training.loop import fit, is_finished
+from liverjax.training.loop import fit
 from tests.toy import toy_config, toy_slices, toy_source
 
 
