@@ -3,8 +3,10 @@
 Few of the livers that it is trained on hold tumours of a size that shows, so half of every batch
 shows one, and some are painted; and one patient has more slices of them than all others together,
 so patients are balanced in part. HU count from the liver's own level, so that phases move the
-tumours against it only: brightness, contrast and gamma stand for that. More epochs overfit. The
-distance of the three slices is as it comes; varying it (`slice_thickness`) was not tried.
+tumours against it only: brightness, contrast and gamma stand for that. Half of the livers are made
+brighter or darker, unevenly, so that what differs from that level a little need not be a tumour.
+More epochs overfit. The distance of the three slices is as it comes; varying it (`slice_thickness`)
+was not tried.
 """
 
 from configs.shipped_liver import patients
@@ -42,6 +44,8 @@ def get_config() -> ExperimentConfig:
             gamma_probability=0.5,
             lesions=2,
             lesions_probability=0.3,
+            parenchyma=40.0,
+            parenchyma_probability=0.5,
         ),
         optimizer=OptimizerConfig(learning_rate=3e-3, clip_norm=1.0),
     )
