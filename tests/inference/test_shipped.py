@@ -27,7 +27,7 @@ def test_liver_and_tumours_of_a_patient_who_was_not_trained_on(cascade, shared_d
     liver, tumor = count(found.liver, reference.liver), count(found.tumor, reference.tumor)
     # A little less than they reach: what breaks preprocessing or weights costs far more.
     assert liver.dice > 0.93
-    assert tumor.dice > 0.45
+    assert tumor.dice > 0.5
 
 
 def test_neither_a_chest_nor_a_pelvis_shows_a_liver(cascade, shared_data):
