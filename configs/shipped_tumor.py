@@ -3,10 +3,11 @@
 Few of the livers that it is trained on hold tumours of a size that shows, so half of every batch
 shows one, and some are painted; and one patient has more slices of them than all others together,
 so patients are balanced in part. HU count from the liver's own level, so that phases move the
-tumours against it only: brightness, contrast and gamma stand for that. Half of the livers are made
-brighter or darker, unevenly, so that what differs from that level a little need not be a tumour.
-More epochs overfit. The distance of the three slices is as it comes; varying it (`slice_thickness`)
-was not tried.
+tumours against it only: brightness, contrast and gamma stand for that. In half of the slices the
+liver is made brighter or darker, tumours included; as its level moves along, it is the unevenness
+that remains, so that what differs from that level a little need not be a tumour. More epochs
+overfit. The distance of the three slices is as it comes; varying it (`slice_thickness`) was not
+tried.
 """
 
 from configs.shipped_liver import patients

@@ -113,9 +113,9 @@ def _settings(stage: str, network: Mapping[str, Any]) -> tuple[str, ...]:
         return ("fixed", "no", UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED)
     post = network["postprocess"]
     if stage == "liver":
+        # Evaluations that were stored before there were such things do not tell them.
         pieces = (
-            f"{post['min_liver_ml']:g} mL",
-            # Not recorded by evaluations that were stored before there was such a thing.
+            f"{post['min_liver_ml']:g} mL" if "min_liver_ml" in post else UNDEFINED,
             f"{post['min_certain']:.0%} at least" if "min_certain" in post else UNDEFINED,
             UNDEFINED,
         )

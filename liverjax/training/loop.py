@@ -63,7 +63,7 @@ def fit(
         ConfigError: an impossible value, `run` belongs to another configuration, or a source does.
         InputError: another process is training in `run`.
         CheckpointError: a checkpoint cannot be written, or initial weights do not fit.
-        TrainingError: the loss is not finite; names the step.
+        TrainingError: the loss or a weight is not finite; names the step.
         StoppedError: the process was asked to stop; what was done is saved.
     """
     validate(config)

@@ -1,5 +1,7 @@
 """By what scores were made: what a reader of the tables must be told."""
 
+import pytest
+
 from liverjax.reporting.provenance import network_table
 
 LIVER = {
@@ -40,11 +42,12 @@ def test_a_tumour_network_has_no_smallest_liver():
     assert row["chosen on"] == "nobody (defaults)"
 
 
-def test_an_evaluation_from_before_certainty_was_asked_can_be_read():
-    before = {k: v for k, v in LIVER["postprocess"].items() if k != "min_certain"}
+@pytest.mark.parametrize("since", [("min_certain",), ("min_certain", "min_liver_ml")])
+def test_an_evaluation_from_before_small_livers_were_doubted_can_be_read(since):
+    before = {k: v for k, v in LIVER["postprocess"].items() if k not in since}
     row = row_of("liver", LIVER | {"postprocess": before})
     assert row["certain part of a small liver"] == "-"
-    assert row["smallest liver"] == "15 mL"
+    assert row["smallest liver"] == ("-" if "min_liver_ml" in since else "15 mL")
 
 
 def test_nothing_is_chosen_for_the_recipe_of_the_thesis():
