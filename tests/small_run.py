@@ -27,6 +27,7 @@ def small_config(stage):
     return dataclasses.replace(
         config,
         epochs=8,
+        evaluate_every=4,
         batch_size=4,
         dataset=PATIENTS,
         model=ModelConfig(network, (8, 16, 16), momentum=0.8),

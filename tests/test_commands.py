@@ -19,6 +19,7 @@ from tests.io.dicom.files import (
     series_files,
     write_files,
 )
+from tests.toy import NOT_AUGMENTED
 
 WRITTEN = ["preview.png", "report.html", "report.json", "segmentation.dcm", "segmentation.nii.gz"]
 
@@ -230,6 +231,7 @@ def test_train_takes_fields_of_the_configuration_as_flags(small_run, tmp_path):
         "--config.dataset.train=('patient01',)",
         "--config.dataset.validation=()",
         "--config.dataset.test=()",
+        *(f"--config.augment.{name}={strength}" for name, strength in NOT_AUGMENTED.items()),
     ]
     result = run("train", *flags)
     assert result.returncode == 0, result.stderr

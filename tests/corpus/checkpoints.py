@@ -196,7 +196,7 @@ def seals():
         "config/data.json",
         rf"{STEP}: config/data\.json is damaged",
     )
-    yield case("nothing", shutil.rmtree, "checkpoints", "run: no checkpoints folder")
+    yield case("nothing", shutil.rmtree, "run", "run: does not exist; give the workdir")
     yield case(
         "no checkpoint",
         lambda run: shutil.rmtree(run / STEP),

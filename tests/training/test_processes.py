@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from liverjax.errors import ConfigError
-from liverjax.training import devices, loop
+from liverjax.training import devices, epochs
 from liverjax.training.metrics import Sums
 from liverjax.training.resume import Progress
 from tests.conftest import ROOT, optimized
@@ -80,7 +80,7 @@ def test_several_processes_seldom_wait_for_each_other(monkeypatch, processes, qu
     session = types.SimpleNamespace(feed=feed, asked_to_stop=lambda: False)
     bar = types.SimpleNamespace(update=lambda number: None)
     start = types.SimpleNamespace(step=0)
-    assert loop._train_epoch(session, start, Progress(None), 20, bar) == 20
+    assert epochs._train_epoch(session, start, Progress(None), 20, bar) == 20
     assert len(asked) == questions
 
 

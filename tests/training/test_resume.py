@@ -1,5 +1,6 @@
 import dataclasses
 import errno
+import functools
 import itertools
 import json
 import re
@@ -25,23 +26,32 @@ from tests.toy import toy_config, toy_source
 from tests.training.kills import count, finish, kill_repeatedly, start
 
 RESIDENT = ("epochs=4", "feed=resident")
-STREAM = ("epochs=6", "feed=stream", "optimizer.ema_decay=0.9", "tumor_share=0.5")
+STREAM = ("epochs=5", "feed=stream", "optimizer.ema_decay=0.9", "tumor_share=0.5")
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory):
+    """How a run with some fields ends that nothing happens to, see `finish`."""
+
+    @functools.cache
+    def end(fields):
+        return finish(tmp_path_factory.mktemp("alone") / "run", fields)
+
+    return end
 
 
 @pytest.mark.parametrize(
     ("fields", "seed"), [(RESIDENT, 0), (STREAM, 2)], ids=["resident", "stream"]
 )
-def test_a_killed_run_ends_with_the_bits_of_one_left_alone(tmp_path, fields, seed):
-    alone = finish(tmp_path / "alone", fields)
-    met = kill_repeatedly(tmp_path / "killed", fields, kills=3, seed=seed)
+def test_a_killed_run_ends_with_the_bits_of_one_left_alone(tmp_path, left_alone, fields, seed):
+    met = kill_repeatedly(tmp_path / "killed", fields, kills=2, seed=seed)
     writes, steps = count(met)
     assert writes >= 1, met
     assert steps >= 1, met
-    assert finish(tmp_path / "killed", fields) == alone
+    assert finish(tmp_path / "killed", fields) == left_alone(fields)
 
 
-def test_a_run_that_is_asked_to_stop_saves_in_mid_epoch_and_goes_on(tmp_path):
-    alone = finish(tmp_path / "alone", STREAM)
+def test_a_run_that_is_asked_to_stop_saves_in_mid_epoch_and_goes_on(tmp_path, left_alone):
     process = start(tmp_path / "asked", STREAM)
     with process.stdout, process.stderr:
         for line in process.stdout:
@@ -54,7 +64,7 @@ def test_a_run_that_is_asked_to_stop_saves_in_mid_epoch_and_goes_on(tmp_path):
     stopped = re.search(r"StoppedError liver: asked to stop, saved after step (\d+)", told)
     assert stopped
     assert int(stopped[1]) in (6, 7)
-    assert finish(tmp_path / "asked", STREAM) == alone
+    assert finish(tmp_path / "asked", STREAM) == left_alone(STREAM)
 
 
 class AsksAtTheEnd:
@@ -125,8 +135,7 @@ def test_a_folder_in_use_is_refused_and_what_is_no_checkpoint_is_left_alone(begu
     assert (own / "notes").read_text() == "keep"
 
 
-def test_a_full_disk_leaves_the_checkpoints_before_it_usable(tmp_path):
-    alone = finish(tmp_path / "alone", RESIDENT)
+def test_a_full_disk_leaves_the_checkpoints_before_it_usable(tmp_path, left_alone):
     process = start(tmp_path / "full", (*RESIDENT, "room=2"))
     told, _ = process.communicate(timeout=300)
     assert process.returncode == 3
@@ -134,7 +143,7 @@ def test_a_full_disk_leaves_the_checkpoints_before_it_usable(tmp_path):
     assert "step 12 cannot be written (File too large); those before it are intact" in told
     assert sorted(path.name for path in (tmp_path / "full" / "checkpoints").iterdir()) == ["4", "8"]
     assert load_model(tmp_path / "full", 8).step == 8
-    assert finish(tmp_path / "full", RESIDENT) == alone
+    assert finish(tmp_path / "full", RESIDENT) == left_alone(RESIDENT)
 
 
 @pytest.mark.parametrize("deletable", [True, False])
