@@ -176,8 +176,8 @@ def load_model(run: Path, step: int | None = None) -> LoadedModel:
     """
     folder = _folder(run)
     if not folder.is_dir():
-        found = f"no {FOLDER} folder here" if run.exists() else "does not exist"
-        raise CheckpointError(f"{run}: {found}; give the workdir of a training run")
+        missing = f"no {FOLDER} folder here" if run.exists() else "does not exist"
+        raise CheckpointError(f"{run}: {missing}; give the workdir of a training run")
     with _reading(folder), _context(), ocp.training.Checkpointer(folder) as checkpointer:
         # One that is being written at this moment has no seal yet.
         complete = [

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from liverjax.choices import Recipe
-from liverjax.evaluation.case import STRUCTURES
 from liverjax.reporting.table import UNDEFINED, Table
 from liverjax.wording import listed
 
 _DIGEST = 12  # characters of a fingerprint or a commit that are shown
 _STAGES = {"liver": "liver network", "tumor": "tumour network"}
+_TRAINING = ("step", "trained at commit")
 _SETTINGS = (
     *("threshold", "mirrored slices", "smallest liver", "certain part of a small liver"),
     *("smallest tumour", "chosen on"),
@@ -26,7 +26,7 @@ def made_by_table(source: Mapping[str, Any]) -> Table:
     version = ("liverjax", _version(source["liverjax"]))
     if not stages:
         return Table("Made by", ("", "software"), [version], prose=True)
-    names = ("checkpoint", "weights", "step", "trained at commit", "recipe", *_SETTINGS)
+    names = ("checkpoint", "weights", *_TRAINING, "recipe", *_SETTINGS)
     columns = [
         (
             source[stage]["checkpoint"],
@@ -57,10 +57,10 @@ def network_table(sources: Sequence[Mapping[str, Any]]) -> Table | None:
             *_settings(stage, source[stage]),
         )
         for source in sources
-        for stage in STRUCTURES
+        for stage in _STAGES
         if stage in source
     ]
-    header = ("cases", "network", "checkpoint", "step", "trained at commit", *_SETTINGS)
+    header = ("cases", "network", "checkpoint", *_TRAINING, *_SETTINGS)
     return Table("Networks", header, rows) if rows else None
 
 
@@ -102,7 +102,7 @@ def _weights(network: Mapping[str, Any]) -> str:
 
 
 def _training(network: Mapping[str, Any]) -> tuple[str, str]:
-    """Step of the checkpoint, and the commit of its training."""
+    """What `_TRAINING` name, of one network."""
     step = network["step"]
     return UNDEFINED if step is None else str(step), short_digest(network["commit"])
 

@@ -198,6 +198,12 @@ def seals():
     )
     yield case("nothing", shutil.rmtree, "run", "run: does not exist; give the workdir")
     yield case(
+        "no folder of checkpoints",
+        lambda run: shutil.rmtree(run / "checkpoints"),
+        "checkpoints",
+        "run: no checkpoints folder",
+    )
+    yield case(
         "no checkpoint",
         lambda run: shutil.rmtree(run / STEP),
         "checkpoint (any)",
